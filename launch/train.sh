@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Train on this machine: launch/train.sh CONFIG [RANKS] [options of `srdist train`]
+set -euo pipefail
+config=${1:?usage: launch/train.sh CONFIG [RANKS] [options of srdist train]}
+ranks=${2:-auto}
+shift $(($# < 2 ? 1 : 2))
+"$(dirname "$0")/setup.sh"
+exec "$(dirname "$0")/../.venv/bin/srdist" train "$config" --set "train.processes=$ranks" "$@"

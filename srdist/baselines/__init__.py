@@ -1,0 +1,1 @@
+"""Other retrievers on the same passages and test queries."""

@@ -1,0 +1,66 @@
+"""BM25 over title and passage, with bm25s (Lucene's variant, k1 1.5, b 0.75, stop words, no stemming)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def rank_with_bm25(
+    ids: Sequence[str], texts: Sequence[str], queries: Sequence[str], *, language: str, top_k: int
+) -> Iterator[list[tuple[str, float]]]:
+    """Rank passages for each query, best first; only passages that share a word with it.
+
+    Equal scores are ordered by descending id, as trec_eval does, whatever the order of the passages.
+
+    Args:
+        ids: id of each passage.
+        texts: text of each passage; the index over them is held in memory.
+        queries: questions.
+        language: ISO 639-1 code; its stop words are left out where bm25s has a list.
+        top_k: longest ranking.
+    """
+    import bm25s
+    import numpy as np
+
+    stop_words = _stop_words(language)
+    words = bm25s.tokenize(list(texts), stopwords=stop_words, show_progress=False)
+    if not any(words.ids):
+        yield from ([] for _ in queries)
+        return
+    index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    index.index(words, show_progress=False)
+    id_ranks = np.empty(len(ids), dtype=np.int64)
+    id_ranks[np.argsort(np.asarray(ids))] = np.arange(len(ids))
+    for query in queries:
+        (asked,) = bm25s.tokenize([query], stopwords=stop_words, return_ids=False, show_progress=False)
+        known = index.get_tokens_ids(asked)
+        if not known:
+            yield []
+            continue
+        scores = index.get_scores_from_ids(known)
+        yield [(ids[row], float(scores[row])) for row in _best(scores, id_ranks, top_k)]
+
+
+def _best(scores: np.ndarray, id_ranks: np.ndarray, top_k: int) -> np.ndarray:
+    """Return the rows of the `top_k` highest scores above zero, ties at the cut included before it is made."""
+    import numpy as np
+
+    found = np.flatnonzero(scores > 0)
+    if len(found) > top_k:
+        lowest = np.partition(scores[found], -top_k)[-top_k]
+        found = found[scores[found] >= lowest]
+    return found[np.lexsort((-id_ranks[found], -scores[found]))][:top_k]
+
+
+def _stop_words(language: str) -> str | list[str]:
+    import bm25s
+
+    try:
+        bm25s.tokenize([""], stopwords=language, show_progress=False)
+    except ValueError:
+        return []
+    return language

@@ -1,0 +1,5 @@
+"""The console command `srdist`: one sub-command a stage, `run` for all, `search` for people."""
+
+from srdist.cli.app import main
+
+__all__ = ["main"]

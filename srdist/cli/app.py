@@ -1,0 +1,133 @@
+"""Sub-commands, their options, and how mistakes are shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srdist import __version__
+from srdist.cli.stages import STAGES, StageCommand, run_stages
+from srdist.config import Config, load_config
+from srdist.errors import UserError
+from srdist.progress import console
+
+app = typer.Typer(
+    help="Train one language model to be a whole search engine: it memorises a corpus, retrieves passages by "
+    "generating them under a trie, judges its own candidates and answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="override a value: --set train.learning_rate=1e-5")
+]
+Overwrite = Annotated[bool, typer.Option(help="make again what was made with another config")]
+Debug = Annotated[bool, typer.Option(help="show the traceback of an error")]
+
+_debug = False
+
+
+def _set_debug(debug: bool) -> None:
+    global _debug
+    _debug = debug
+
+
+def _run(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> None:
+    try:
+        run_stages(config, stages, overwrite)
+    except KeyboardInterrupt:
+        console.print("interrupted; run the same command again to go on")
+        raise typer.Exit(130) from None
+
+
+def _stage_command(stage: StageCommand) -> None:
+    def command(
+        config: ConfigFile,
+        set: Overrides = [],
+        overwrite: Overwrite = False,
+        debug: Debug = False,
+    ) -> None:
+        _set_debug(debug)
+        _run(load_config(config, set), (stage,), overwrite)
+
+    command.__doc__ = stage.help
+    app.command(stage.name)(command)
+
+
+for _stage in STAGES:
+    _stage_command(_stage)
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    set: Overrides = [],
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Do all stages that are not done yet: prepare, index, train, retrieve, answer, baselines, evaluate, report."""
+    _set_debug(debug)
+    settings = load_config(config, set)
+    _run(settings, STAGES, overwrite)
+    from srdist.evaluate.table import print_metrics
+
+    print_metrics(settings.run_dir)
+    print(settings.run_dir / "report.html")
+
+
+@app.command()
+def search(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
+    queries: Annotated[list[str] | None, typer.Argument(help="queries; none: they are read, one a line")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="passages shown per query")] = 3,
+    answers: Annotated[bool, typer.Option("--answers/--no-answers", help="also generate an answer")] = True,
+    json: Annotated[bool, typer.Option("--json", help="print one JSON object per query")] = False,
+    debug: Debug = False,
+) -> None:
+    """Answer typed queries from a finished run."""
+    _set_debug(debug)
+    from srdist.cli.search import search_and_print
+
+    search_and_print(run_dir, queries, k, answers, json)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def main() -> None:
+    """Run the command line; exit with 0 only for success."""
+    try:
+        app()
+    except UserError as error:
+        if _debug:
+            raise
+        console.print(f"[red]error:[/red] {_escape(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except Exception as error:
+        if _debug:
+            raise
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        console.print(f"[red]failed:[/red] {_escape(what)} -- --debug shows where", soft_wrap=True, highlight=False)
+        sys.exit(1)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

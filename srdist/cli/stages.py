@@ -1,0 +1,124 @@
+"""The pipeline: its stages in order, where their code is, and what is shown when one has finished."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from srdist.config import Config
+from srdist.config.load import save_config
+from srdist.progress import console
+
+if TYPE_CHECKING:
+    from srdist.storage.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class StageCommand:
+    """A stage as the command line knows it.
+
+    Attributes:
+        name: the sub-command.
+        function: `module:function`, imported when the stage runs.
+        help: one line for `--help`.
+        shown: counts of its manifest for the closing table.
+        place: what it makes, below the run's folder.
+    """
+
+    name: str
+    function: str
+    help: str
+    shown: tuple[str, ...]
+    place: str
+
+    def run(self, config: Config, overwrite: bool) -> Manifest:
+        """Run the stage, unless it is done."""
+        module, _, function = self.function.partition(":")
+        return getattr(importlib.import_module(module), function)(config, overwrite=overwrite)
+
+
+STAGES = (
+    StageCommand(
+        "prepare",
+        "srdist.prepare.stage:prepare",
+        "Split and tokenize the corpus, find the queries' gold passages, write the training mixture.",
+        ("documents", "passages", "tokens", "train_queries", "test_queries", "bad_records"),
+        "passages tokens queries mixture",
+    ),
+    StageCommand(
+        "index",
+        "srdist.trie.stage:build_index",
+        "Build the constraint: the trie of titles, and under each title the trie of its passages.",
+        ("titles", "nodes", "edges", "bytes_per_passage"),
+        "trie",
+    ),
+    StageCommand(
+        "train",
+        "srdist.train.stage:train",
+        "Train the model on the mixture with DeepSpeed ZeRO-3; continues from the newest checkpoint.",
+        ("steps", "tokens", "loss"),
+        "model train/metrics.jsonl",
+    ),
+    StageCommand(
+        "retrieve",
+        "srdist.decode.stage:retrieve",
+        "Retrieve and rank passages for every test query.",
+        ("queries", "candidates"),
+        "retrieve",
+    ),
+    StageCommand(
+        "answer",
+        "srdist.decode.stage:answer",
+        "Generate an answer to every test query from its best passage.",
+        ("answers",),
+        "answers",
+    ),
+    StageCommand(
+        "baselines",
+        "srdist.baselines.stage:baselines",
+        "Run BM25 on the same passages and queries.",
+        ("queries",),
+        "baselines",
+    ),
+    StageCommand(
+        "evaluate",
+        "srdist.evaluate.stage:evaluate",
+        "Measure all systems on the test queries, side by side.",
+        ("queries", "without_prediction", "without_gold"),
+        "evaluate/metrics.json",
+    ),
+    StageCommand(
+        "report",
+        "srdist.report.stage:report",
+        "Write the run's HTML page.",
+        (),
+        "report.html",
+    ),
+)
+
+
+def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> None:
+    """Run stages in order and close with a table of what was made and where."""
+    table = Table("stage", "made", "where", "time", title=f"{config.name}: {config.run_dir}", title_justify="left")
+    for stage in stages:
+        started = time.monotonic()
+        manifest = stage.run(config, overwrite)
+        fresh = time.monotonic() - started >= manifest.seconds
+        save_config(config, config.run_dir / "config.yaml")
+        made = ", ".join(_made(stage, manifest))
+        spent = f"{manifest.seconds / 60:.1f} min" if manifest.seconds >= 60 else f"{manifest.seconds:.1f} s"
+        table.add_row(stage.name, made, stage.place, spent if fresh else f"[dim]done before ({spent})[/dim]")
+    console.print(table)
+
+
+def _made(stage: StageCommand, manifest: Manifest) -> list[str]:
+    shown = [name for name in stage.shown if name in manifest.counts]
+    return [f"{name.replace('_', ' ')} {_figure(manifest.counts[name])}" for name in shown]
+
+
+def _figure(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)

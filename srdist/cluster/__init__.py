@@ -1,0 +1,1 @@
+"""Start or join Ray, run tasks on it."""

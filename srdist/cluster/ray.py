@@ -1,0 +1,89 @@
+"""Ray: a local cluster of one machine, or a running one (`RAY_ADDRESS`); the same tasks on both."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from srdist.config.schema import ClusterConfig
+from srdist.errors import UserError
+
+
+@contextmanager
+def ray_cluster(config: ClusterConfig) -> Iterator[None]:
+    """Connect to the cluster that `RAY_ADDRESS` names, or start one on this machine for the block's time.
+
+    Inside another `ray_cluster` block, that block's cluster is used.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if "RAY_ADDRESS" not in os.environ:
+        options |= {
+            "num_cpus": config.workers or os.cpu_count(),
+            "object_store_memory": config.worker_memory_mb << 20,
+            "include_dashboard": False,
+        }
+    try:
+        ray.init(**options)
+    except (ConnectionError, ValueError) as error:
+        raise UserError(f"cannot reach Ray: {error}", cure="unset RAY_ADDRESS to start it on this machine") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run_tasks(
+    function: Callable[..., Any], arguments: Iterable[tuple], *, in_flight: int | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Run one Ray task per tuple of arguments; give (index, result) as they finish.
+
+    A worker that dies is replaced and its task tried again, three times.
+
+    Args:
+        function: a module-level function; large arguments should be `ray.put` once.
+        arguments: read lazily, so that at most `in_flight` of them are in memory.
+        in_flight: tasks submitted and not finished; None: two per CPU.
+
+    Raises:
+        UserError: a task raised it, or its worker died four times.
+    """
+    import ray
+
+    in_flight = in_flight or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+    remote = ray.remote(num_cpus=1, max_retries=3)(function)
+    running: dict[Any, int] = {}
+    waiting = enumerate(arguments)
+    exhausted = False
+    while True:
+        while not exhausted and len(running) < in_flight:
+            try:
+                index, item = next(waiting)
+            except StopIteration:
+                exhausted = True
+            else:
+                running[remote.remote(*item)] = index
+        if not running:
+            return
+        (done, *_), _ = ray.wait(list(running), num_returns=1)
+        yield running.pop(done), _result(ray, done)
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
+    except ray.exceptions.WorkerCrashedError:
+        raise UserError("a Ray worker died four times at the same task", cure="look for a lack of memory") from None

@@ -1,0 +1,129 @@
+"""Read a config file, apply `--set` overrides, explain what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from srdist.config.paths import PlacedText
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.storage.files import write_text
+
+
+def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
+    """Read an experiment's YAML file.
+
+    A file may name another one that it `extends`: it then gives only the values that differ.
+
+    Args:
+        path: the file; relative paths in it are relative to its folder.
+        overrides: `section.key=value` texts; the value is YAML, its paths relative to the working directory.
+
+    Raises:
+        UserError: the file cannot be read, a key is unknown (names the nearest known one) or a value is wrong.
+    """
+    path = Path(path)
+    data = _read(path)
+    for override in overrides:
+        _apply(data, override)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise UserError(_explain(error), file=path) from None
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError("no such config file", file=path, cure="see configs/ for examples") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the config: {error}", file=path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", file=path, line=line) from None
+    if not isinstance(data, dict):
+        raise UserError("a config is a mapping of sections", file=path, cure="see configs/quickstart.yaml")
+    data = _placed(data, path.resolve().parent)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    if path.resolve() in seen:
+        raise UserError("this file extends itself", file=path)
+    return _merged(_read(path.resolve().parent / parent, (*seen, path.resolve())), data)
+
+
+def _placed(value: Any, base: Path) -> Any:
+    """Let every text in a config know the folder it was read in."""
+    if isinstance(value, str):
+        return PlacedText.at(base, value)
+    if isinstance(value, list):
+        return [_placed(item, base) for item in value]
+    if isinstance(value, dict):
+        return {key: _placed(item, base) for key, item in value.items()}
+    return value
+
+
+def _merged(old: dict, new: dict) -> dict:
+    """Return `old` with the values of `new`; mappings are merged, anything else is replaced."""
+    shared = [key for key in new if isinstance(old.get(key), dict) and isinstance(new[key], dict)]
+    both = {key: _merged(old[key], new[key]) for key in shared}
+    return {**old, **new, **both}
+
+
+def _apply(data: dict, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override!r} is not of the form section.key=value")
+    try:
+        value = _placed(yaml.safe_load(text), Path.cwd())
+    except yaml.YAMLError:
+        raise UserError(f"--set {override!r}: the value is not valid YAML") from None
+    *sections, last = key.split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise UserError(f"--set {override!r}: {section} is not a section")
+    data[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")  # a misspelt key first
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+        message = f"unknown key {where} -- {hint}"
+    elif first["type"] == "missing":
+        message = f"{where} is missing"
+    else:
+        message = f"{where}: {first['msg']}" if where else first["msg"]
+    more = error.error_count() - 1
+    return message + (f" (and {more} more)" if more else "")
+
+
+def _known_keys(location: Sequence[str | int]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        candidates = [annotation, *typing.get_args(annotation)]
+        section = next(item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel))
+    return list(section.model_fields)
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Write a config with every value spelled out and every path absolute."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -1,0 +1,76 @@
+"""Paths in a config: relative to the file that names them, or inside an installed package."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from srdist.errors import UserError
+
+PACKAGE = "package:"
+
+
+class PlacedText(str):
+    """Text of a config that knows the folder which relative paths in it start at."""
+
+    base: Path
+
+    @classmethod
+    def at(cls, base: Path, text: str) -> PlacedText:
+        """Return `text`, read from a file in the folder `base`."""
+        placed = cls(text)
+        placed.base = base
+        return placed
+
+
+def _absolute(value: object) -> object:
+    if not isinstance(value, (str, Path)) or str(value).startswith(PACKAGE):
+        return value
+    base = value.base if isinstance(value, PlacedText) else Path.cwd()
+    return Path(os.path.abspath(base / Path(_expand(str(value))).expanduser()))
+
+
+def _expand(text: str) -> str:
+    """Replace `$NAME`, `${NAME}` and `${NAME:-default}` by the environment's values."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"] or match["plain"], match["default"]
+        if name in os.environ:
+            return os.environ[name]
+        if default is None:
+            raise ValueError(f"environment variable {name} is not set")
+        return default
+
+    return re.sub(r"\$(?:\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}|(?P<plain>\w+))", value, text)
+
+
+ConfigPath = Annotated[Path, BeforeValidator(_absolute)]
+"""A path; `package:NAME/file` names a file that an installed Python package carries."""
+
+
+def _model(value: object) -> object:
+    looks_like_path = isinstance(value, str) and value.startswith((".", "/", "~", "$"))
+    return str(_absolute(value)) if looks_like_path else value
+
+
+ModelName = Annotated[str, BeforeValidator(_model)]
+"""A folder (starts with `.`, `/`, `~` or `$`) or the name of a model on the Hugging Face hub."""
+
+
+def locate(path: Path) -> Path:
+    """Return the file that a `ConfigPath` names; raise UserError where it is not there."""
+    text = str(path)
+    if text.startswith(PACKAGE):
+        name, _, rest = text.removeprefix(PACKAGE).partition("/")
+        spec = importlib.util.find_spec(name)
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(f"the Python package {name} is not installed", cure=f"pip install --no-deps {name}")
+        path = Path(spec.submodule_search_locations[0]) / rest
+    if not path.exists():
+        raise UserError("no such file or folder", file=path, cure="correct the path in the config")
+    return path

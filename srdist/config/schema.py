@@ -1,0 +1,282 @@
+"""The fields of an experiment's YAML file, one class per room, each with unit and meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from srdist.config.paths import ConfigPath, ModelName
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Format = Literal["jsonl", "beir", "squad", "kilt", "self_retrieval", "msmarco", "vital_articles"]
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, refuses unknown keys, takes each field's text as its help."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+class DocumentSource(Section):
+    format: Format
+    """layout of the file; see docs/data.md"""
+    path: ConfigPath
+    """file to read (`.gz` and `.zst` too), or `package:NAME/FILE` inside an installed Python package"""
+
+
+class QuerySource(Section):
+    format: Format
+    """layout of the file; see docs/data.md"""
+    path: ConfigPath
+    """file of queries"""
+    qrels: ConfigPath | None = None
+    """TREC or BEIR qrels (beir, msmarco): query id, document id, relevance; only its queries are taken"""
+    split: Literal["train", "test", "hash", "field"] = "test"
+    """what the queries are for; `hash` divides them, `field` reads each record's own `split`"""
+    test_share: Share = 0.2
+    """with `split: hash`, share of the queries that become test queries"""
+
+
+class SampleConfig(Section):
+    documents: Positive
+    """documents to keep: every gold document of a query, then others drawn by seed; a larger sample of
+    the same seed contains every smaller one"""
+    seed: int = 0
+    """seed of the draw"""
+
+
+class TitlesConfig(Section):
+    lowercase: bool = True
+    """lower-case titles, as the paper does"""
+    words: Positive = 8
+    """words of a title made from the text, for documents without one"""
+    model: ModelName | None = None
+    """model that writes titles for documents without one; null takes the text's first words"""
+    prompt: str = "Text: {text}\nA short title for this text:"
+    """prompt of that model"""
+
+
+class CorpusConfig(Section):
+    documents: list[DocumentSource] = Field(min_length=1)
+    """files of documents, read in this order"""
+    queries: list[QuerySource] = []
+    """files of queries with their gold documents"""
+    sample: SampleConfig | None = None
+    """keep only some of the documents; null keeps all"""
+    titles: TitlesConfig = TitlesConfig()
+    language: str = "en"
+    """ISO 639-1 code, for the sentence splitter"""
+    passage_words: Positive = 200
+    """largest number of words of a passage; passages end at sentence ends (the paper: 200)"""
+    split_passages: bool = True
+    """false keeps every paragraph as one passage, whatever its length"""
+    on_bad_record: Literal["stop", "skip"] = "stop"
+    """`skip` puts bad records into quarantine.jsonl, counts them and goes on"""
+    max_missing_gold: Share = 0.0
+    """share of queries whose gold document may be missing from the corpus before the command stops"""
+
+
+class ModelConfig(Section):
+    base: ModelName
+    """pretrained causal language model: folder or hub name"""
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """type of the weights in training and retrieval"""
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    """attention kernel; `auto` takes flash attention where it is installed and a GPU is present"""
+
+
+class TemplatesConfig(Section):
+    sentence: str = "Question: {sentence}\nTitle:"
+    """input of an indexing example"""
+    query: str = "Question: {query}\nTitle:"
+    """input of retrieval and assessment"""
+    title: str = " {title}"
+    """the title, generated"""
+    passage_separator: str = "\nText:"
+    """between title and passage; its first token ends a title"""
+    passage: str = " {passage}"
+    """the passage, generated"""
+    verdict_separator: str = "\nThis text"
+    """between passage and verdict; its first token ends a passage"""
+    positive: str = " can answer the query"
+    """verdict on a gold passage"""
+    negative: str = " cannot answer the query"
+    """verdict on any other passage: the rejection"""
+    answer_separator: str = "\nAnswer:"
+    """between positive verdict and answer"""
+    answer: str = " {answer}"
+    """the answer, generated"""
+
+    @model_validator(mode="after")
+    def _fields_are_there(self) -> TemplatesConfig:
+        for name in ("sentence", "query", "title", "passage", "answer"):
+            if "{" + name + "}" not in getattr(self, name):
+                raise ValueError(f"templates.{name} must contain {{{name}}}")
+        for name in ("passage_separator", "verdict_separator", "positive", "negative", "answer_separator"):
+            if not getattr(self, name):
+                raise ValueError(f"templates.{name} must not be empty")
+        return self
+
+
+class PhaseConfig(Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """name of the phase, also of its folder under mixture/"""
+    epochs: Positive = 1
+    """passes over the phase's examples"""
+    sentences: Count | Literal["all"] = 0
+    """indexing examples per passage: one sentence each, drawn without repetition"""
+    retrievals: Count = 0
+    """retrieval examples per training query and gold passage (the paper repeats them twice)"""
+    positives: Count = 0
+    """positive assessment examples per training query and gold passage"""
+    negatives: Count = 0
+    """negative assessment examples per training query and gold passage (the paper: 5)"""
+
+
+class MixtureConfig(Section):
+    phases: list[PhaseConfig] = Field(
+        default=[
+            PhaseConfig(name="indexing", epochs=3, sentences="all"),
+            PhaseConfig(name="mixture", epochs=3, sentences=3, retrievals=2, positives=1, negatives=5),
+        ],
+        min_length=1,
+    )
+    """training phases, in order; the default is the paper's two"""
+    sentence_words_above: Count = 5
+    """indexing inputs have more words than this (a passage without any gives its longest sentence)"""
+    sentence_words_below: Positive = 50
+    """indexing inputs have fewer words than this"""
+    target_tokens: Positive | None = None
+    """tokens of the passage that indexing and retrieval examples learn to generate; null: the whole passage"""
+    same_document_negatives: Share = 0.5
+    """share of the negatives taken from the gold passage's own document, where it has others"""
+
+
+class PrepareConfig(Section):
+    partitions: Positive = 8
+    """Arrow partitions of each table; documents of one title share a partition"""
+    chunk_documents: Positive = 256
+    """documents a Ray task splits and tokenizes at once"""
+
+
+class TrainConfig(Section):
+    deepspeed: ConfigPath
+    """DeepSpeed JSON file: ZeRO stage, offload, communication; batch sizes and types come from here"""
+    learning_rate: PositiveFloat = 2e-5
+    """peak of the schedule (the paper: 2e-5)"""
+    warmup_share: Share = 0.03
+    """share of all steps in which the rate rises linearly from zero"""
+    final_rate_share: Share = 0.0
+    """rate at the end of the cosine, as a share of the peak"""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's decay, on matrices only (never on norms and biases)"""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's moment decay rates"""
+    max_gradient_norm: PositiveFloat = 1.0
+    """gradients are scaled down to this global norm"""
+    row_tokens: Positive = 2048
+    """tokens of a packed row; a longer example is cut at its end and counted"""
+    rows_per_step: Positive = 8
+    """packed rows of one optimizer step, over all ranks"""
+    gradient_checkpointing: bool = True
+    """recompute activations in the backward pass to save memory"""
+    processes: Positive | Literal["auto"] = "auto"
+    """ranks that `srdist train` starts on this machine; `auto`: one per GPU, or one"""
+    checkpoint_steps: Count = 500
+    """optimizer steps between two checkpoints; 0: none by steps"""
+    checkpoint_minutes: float = Field(default=30.0, ge=0)
+    """minutes between two checkpoints; 0: none by time"""
+    keep_checkpoints: Positive = 2
+    """newest checkpoints to keep"""
+    log_steps: Positive = 1
+    """optimizer steps between two log records"""
+
+
+class RetrieveConfig(Section):
+    titles: Positive = 5
+    """titles generated per query (the paper's i)"""
+    passages: Positive = 10
+    """passages generated per title (the paper's j)"""
+    title_beams: Positive = 10
+    """beams of the title search; at least `titles`"""
+    passage_beams: Positive = 10
+    """beams of the passage search; at least `passages`"""
+    tau: PositiveFloat = 0.4
+    """temperature of the title scores"""
+    delta: PositiveFloat = 0.4
+    """temperature of the assessment scores"""
+    top_k: Positive = 100
+    """passages kept per query in the run file"""
+    batch_queries: Positive = 8
+    """queries decoded together"""
+    forward_tokens: Positive = 512
+    """largest number of new tokens in one forward of the assessment"""
+    answer_tokens: Positive = 16
+    """longest answer, in tokens"""
+    device: str = "auto"
+    """torch device; `auto`: the process's GPU, or the CPU"""
+
+    @model_validator(mode="after")
+    def _beams_are_wide_enough(self) -> RetrieveConfig:
+        if self.title_beams < self.titles or self.passage_beams < self.passages:
+            raise ValueError("retrieve.title_beams and passage_beams must be at least titles and passages")
+        return self
+
+
+class EvaluateConfig(Section):
+    measures: list[str] = ["Success@1", "Success@5", "RR@5", "R@10", "nDCG@10", "RR@100"]
+    """measures in the notation of ir_measures; Success@k is Hits@k, RR@k is MRR@k, R@k is Recall@k"""
+    examples: Count = 12
+    """test questions shown in the report"""
+
+
+class TrackingConfig(Section):
+    wandb: Literal["offline", "online", "disabled"] = "offline"
+    """Weights & Biases: write the run locally, send it, or leave it out"""
+    project: str = "srdist"
+    """W&B project"""
+
+
+class ClusterConfig(Section):
+    workers: Positive | None = None
+    """Ray workers on this machine; null: one per CPU"""
+    worker_memory_mb: Positive = 400
+    """Ray's object store on this machine, in MB"""
+
+
+class Config(Section):
+    """An experiment: everything that `srdist run` needs to know."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """name of the experiment, shown in tables, the report and W&B"""
+    output: ConfigPath
+    """folder of the run: every stage writes below it"""
+    seed: int = 0
+    """seed of every random choice"""
+    corpus: CorpusConfig
+    model: ModelConfig
+    templates: TemplatesConfig = TemplatesConfig()
+    prepare: PrepareConfig = PrepareConfig()
+    mixture: MixtureConfig = MixtureConfig()
+    train: TrainConfig
+    retrieve: RetrieveConfig = RetrieveConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    cluster: ClusterConfig = ClusterConfig()
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the run."""
+        return self.output
+
+    @model_validator(mode="after")
+    def _phase_names_differ(self) -> Config:
+        names = [phase.name for phase in self.mixture.phases]
+        if len(set(names)) < len(names):
+            raise ValueError("mixture.phases: two phases have the same name")
+        return self

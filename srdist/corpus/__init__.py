@@ -1,0 +1,1 @@
+"""Corpus files become documents, passages, queries with gold."""

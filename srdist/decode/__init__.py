@@ -1,0 +1,19 @@
+"""Retrieval with one model: constrained beam search, self-assessment, scores, answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from srdist.decode.retriever import Candidate, Retrieval, SelfRetriever
+
+__all__ = ["Candidate", "Retrieval", "SelfRetriever"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use: they bring torch with them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from srdist.decode import retriever
+
+    return getattr(retriever, name)

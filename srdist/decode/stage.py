@@ -1,0 +1,168 @@
+"""The stages `retrieve` and `answer`: all test queries of a run, a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srdist.config import Config
+from srdist.progress import progress_bar
+from srdist.storage.files import write_text, written_aside
+from srdist.storage.manifest import Manifest, read_manifest
+from srdist.storage.partitions import open_partitions
+from srdist.storage.runs import write_run
+from srdist.storage.stage import Stage
+from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE
+
+if TYPE_CHECKING:
+    from srdist.decode.retriever import Retrieval, SelfRetriever
+
+RETRIEVE, ANSWERS = "retrieve", "answers"
+BATCHES = f"{RETRIEVE}/batches"
+RESULTS, RUN, ANSWER_FILE = f"{RETRIEVE}/results.jsonl", f"{RETRIEVE}/run.trec", f"{ANSWERS}/answers.jsonl"
+
+Query = tuple[str, str]
+"""id and text"""
+
+
+def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
+    """Retrieve for all test queries: `retrieve/results.jsonl`, one query a line, and `retrieve/run.trec`.
+
+    Every batch is written as soon as it is finished; a killed stage goes on after the last one.
+
+    Raises:
+        UserError: an earlier stage is missing, or a query does not fit into the model's context.
+    """
+    sections = {"retrieve": {"titles", "passages", "title_beams", "passage_beams", "tau", "delta", "top_k"}}
+    settings = {
+        "name": config.name,
+        "model": {"dtype": config.model.dtype},
+        **config.model_dump(mode="json", include={"templates": True, **sections}),
+    }
+    stage = Stage(config.run_dir, "retrieve", settings, _inputs(config.run_dir), (RETRIEVE,), kept=(BATCHES,))
+    return stage.run(lambda: _retrieve_all(config), overwrite=overwrite)
+
+
+def answer(config: Config, *, overwrite: bool = False) -> Manifest:
+    """Answer all test queries from their best passages: `answers/answers.jsonl`, one query a line.
+
+    Raises:
+        UserError: the stage `retrieve` has not finished.
+    """
+    results = read_manifest(config.run_dir, "retrieve").files[RESULTS]["sha256"]
+    inputs = {"results": results, "model": read_manifest(config.run_dir, "train").digest(f"{MODEL}/")}
+    settings = {
+        "model": {"dtype": config.model.dtype},
+        **config.model_dump(mode="json", include={"templates": True, "retrieve": {"answer_tokens"}}),
+    }
+    stage = Stage(config.run_dir, "answer", settings, inputs, (ANSWERS,))
+    return stage.run(lambda: _answer_all(config), overwrite=overwrite)
+
+
+def read_results(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
+    """Read `retrieve/results.jsonl`: query id and what was found for it."""
+    with open(run_dir / RESULTS, encoding="utf-8") as file:
+        for line in file:
+            yield _from_record({"seconds": 0.0, **json.loads(line)})
+
+
+def test_queries(run_dir: Path) -> list[Query]:
+    """Return the test queries of a run, in order."""
+    rows = [
+        row for table in open_partitions(run_dir / QUERIES) for row in table.select(["id", "text", "split"]).to_pylist()
+    ]
+    return [(row["id"], row["text"]) for row in rows if row["split"] == "test"]
+
+
+def _inputs(run_dir: Path) -> dict[str, str]:
+    made_by = {"train": [MODEL], "index": [TRIE], "prepare": [TOKENS, TITLES, PASSAGES, QUERIES]}
+    manifests = {stage: read_manifest(run_dir, stage) for stage in made_by}
+    return {folder: manifests[stage].digest(f"{folder}/") for stage, folders in made_by.items() for folder in folders}
+
+
+def _load(config: Config) -> SelfRetriever:
+    from srdist.decode.retriever import SelfRetriever
+
+    return SelfRetriever.load(config.run_dir, config)
+
+
+def _retrieve_all(config: Config) -> dict[str, Any]:
+    queries = test_queries(config.run_dir)
+    folder = config.run_dir / BATCHES
+    batches = sorted(folder.glob("batch-*.jsonl"))
+    done = len(_read_lines(batches))
+    todo = list(_batches(queries[done:], config.retrieve.batch_queries))
+    retriever = _load(config) if todo else None
+    for number, batch in enumerate(_shown(todo, "retrieve"), start=len(batches)):
+        found = retriever.search([text for _, text in batch], config.retrieve.top_k)
+        records = [_to_record(query, retrieval) for (query, _), retrieval in zip(batch, found, strict=True)]
+        write_text(folder / f"batch-{number:05d}.jsonl", _lines(records))
+    return _join(config, sorted(folder.glob("batch-*.jsonl")))
+
+
+def _join(config: Config, batches: list[Path]) -> dict[str, Any]:
+    """Write the results and the run from the batches, without times: the same work gives the same bytes."""
+    records = _read_lines(batches)
+    seconds = sum(record.pop("seconds") for record in records)
+    write_text(config.run_dir / RESULTS, _lines(records))
+    rankings = ((r["query"], [(c["passage_id"], c["score"]) for c in r["candidates"]]) for r in records)
+    write_run(config.run_dir / RUN, rankings, config.name)
+    found = sum(len(record["candidates"]) for record in records)
+    without = sum(not record["candidates"] for record in records)
+    counts = {"queries": len(records), "queries_without_candidates": without, "candidates": found}
+    return {**counts, "decoding_seconds": round(seconds, 3)}
+
+
+def _answer_all(config: Config) -> dict[str, Any]:
+    results = list(read_results(config.run_dir))
+    retriever = _load(config)
+    answered = 0
+    with written_aside(config.run_dir / ANSWER_FILE) as aside, open(aside, "w", encoding="utf-8") as file:
+        for batch in _shown(list(_batches(results, config.retrieve.batch_queries)), "answer"):
+            answers = retriever.answers([retrieval for _, retrieval in batch])
+            for (query, retrieval), text in zip(batch, answers, strict=True):
+                passage = retrieval.candidates[0].passage_id if retrieval.candidates else None
+                answered += bool(text)
+                file.write(_lines([{"query": query, "answer": text, "passage": passage}]))
+    return {"queries": len(results), "answers": answered}
+
+
+def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _shown(batches: list[list[Any]], what: str) -> Iterator[list[Any]]:
+    """Give the batches with a progress bar of their queries."""
+    with progress_bar() as bar:
+        task = bar.add_task(what, total=sum(map(len, batches)), note="")
+        for batch in batches:
+            yield batch
+            bar.advance(task, len(batch))
+
+
+def _read_lines(paths: list[Path]) -> list[dict[str, Any]]:
+    records = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            records += [json.loads(line) for line in file]
+    return records
+
+
+def _lines(records: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def _to_record(query: str, retrieval: Retrieval) -> dict[str, Any]:
+    candidates = [asdict(candidate) for candidate in retrieval.candidates]
+    return {"query": query, "text": retrieval.query, "candidates": candidates, "seconds": retrieval.seconds}
+
+
+def _from_record(record: dict[str, Any]) -> tuple[str, Retrieval]:
+    from srdist.decode.retriever import Candidate, Retrieval
+
+    candidates = tuple(Candidate(**candidate) for candidate in record["candidates"])
+    return record["query"], Retrieval(record["text"], candidates, record["seconds"])

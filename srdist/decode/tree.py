@@ -1,0 +1,121 @@
+"""A tree of tokens in the cache of one prompt: each token attends to its ancestors only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from transformers import DynamicCache
+
+from srdist.decode.model import LanguageModel, one_row, remove_last
+
+
+class TokenTree:
+    """One tree a row, in one cache; beams, passages and verdicts of a query hang from its encoded prompt.
+
+    A token is known by its slot: its index in its row of the cache. Tokens are queued with `add`, what may
+    follow them with `ask`; `run` sends everything queued through the model in one forward. Nothing in the cache
+    is ever reordered: a dead beam's tokens stay there and are nobody's ancestors. Rows of different lengths are
+    padded, which costs memory and changes nothing.
+
+    Args:
+        model: scores the tokens.
+        prompts: one non-empty prompt a row; queued, so that they share the first forward with what is asked.
+
+    Attributes:
+        root: slot of the last token of every prompt.
+    """
+
+    def __init__(self, model: LanguageModel, prompts: Sequence[Sequence[int]]):
+        self.model, self.cache = model, DynamicCache()
+        self._visible = np.zeros((len(prompts), 0, 0), dtype=bool)  # [rows, slots, slots]: itself and its ancestors
+        self._depth = np.zeros((len(prompts), 0), dtype=np.int64)  # [rows, slots]: number of ancestors
+        self._reset()
+        longest = max(len(prompt) for prompt in prompts)
+        for row, prompt in enumerate(prompts):
+            padding = longest - len(prompt)  # on the left, so that all prompts end at one slot
+            self.add(row, None, [0] * padding)
+            self.add(row, None, prompt)
+        self.root = longest - 1
+
+    @property
+    def length(self) -> int:
+        """Slots of a row that went through the model."""
+        return self._depth.shape[1]
+
+    def _reset(self) -> None:
+        rows = len(self._visible)
+        self._tokens: list[list[int]] = [[] for _ in range(rows)]
+        self._chains: list[list[tuple[int | None, int, int]]] = [[] for _ in range(rows)]  # parent, first slot, length
+        self._asked: list[tuple[int, int, np.ndarray]] = []
+        self._asked_tokens = 0
+
+    def add(self, row: int, parent: int | None, tokens: Sequence[int]) -> int:
+        """Queue a chain of tokens under a slot of the same row; None starts a new sequence.
+
+        Returns:
+            the slot of the first token; the others follow it one by one.
+        """
+        first = self.length + len(self._tokens[row])
+        if len(tokens):
+            self._chains[row].append((parent, first, len(tokens)))
+            self._tokens[row].extend(int(token) for token in tokens)
+        return first
+
+    def ask(self, row: int, slot: int, tokens: np.ndarray) -> slice:
+        """Ask for the scores of tokens that may follow a queued one.
+
+        Returns:
+            where the scores will stand in the result of `run`.
+        """
+        start = self._asked_tokens
+        self._asked.append((row, slot - self.length, np.asarray(tokens, dtype=np.int64)))
+        self._asked_tokens += len(tokens)
+        return slice(start, self._asked_tokens)
+
+    def run(self) -> np.ndarray:
+        """Send the queued tokens through the model.
+
+        Returns:
+            float64, the log-probability of each token asked for, in the order of asking.
+        """
+        rows, before = len(self._visible), self.length
+        new = max(len(tokens) for tokens in self._tokens)
+        self._visible = np.pad(self._visible, ((0, 0), (0, new), (0, new)))
+        self._depth = np.pad(self._depth, ((0, 0), (0, new)))
+        self._visible[:, np.arange(before, before + new), np.arange(before, before + new)] = True
+        tokens = np.zeros((rows, new), dtype=np.int64)
+        for row in range(rows):
+            tokens[row, : len(self._tokens[row])] = self._tokens[row]
+            for parent, first, length in self._chains[row]:
+                self._hang(row, parent, first, length)
+        sizes = [len(following) for _, _, following in self._asked]
+        asked = (
+            np.repeat(np.array([row for row, _, _ in self._asked], dtype=np.int64), sizes),
+            np.repeat(np.array([index for _, index, _ in self._asked], dtype=np.int64), sizes),
+            np.concatenate([following for _, _, following in self._asked]),
+        )
+        self._reset()
+        return self.model.score(tokens, self._depth[:, before:], self._visible[:, before:], self.cache, asked)
+
+    def _hang(self, row: int, parent: int | None, first: int, length: int) -> None:
+        chain = slice(first, first + length)
+        depth = 0
+        if parent is not None:
+            self._visible[row, chain] = self._visible[row, parent]
+            depth = self._depth[row, parent] + 1
+        self._visible[row, chain, chain] = np.tri(length, dtype=bool)
+        self._depth[row, chain] = np.arange(depth, depth + length)
+
+    def row(self, row: int) -> TokenTree:
+        """Return the tree of one row alone; what is added to it leaves this tree as it is."""
+        alone = object.__new__(TokenTree)
+        alone.model, alone.cache, alone.root = self.model, one_row(self.cache, row), self.root
+        alone._visible, alone._depth = self._visible[row : row + 1], self._depth[row : row + 1]
+        alone._reset()
+        return alone
+
+    def crop(self, length: int) -> None:
+        """Forget all but the first `length` slots of every row."""
+        remove_last(self.cache, self.length - length)
+        self._visible, self._depth = self._visible[:, :length, :length], self._depth[:, :length]

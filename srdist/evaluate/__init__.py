@@ -1,0 +1,1 @@
+"""Measures: rankings against gold passages and documents, answers against accepted ones."""

@@ -1,0 +1,36 @@
+"""Exact match and F1 of answers, as the evaluation script of SQuAD 1.1 defines them."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+def normalise(answer: str) -> str:
+    """Lower-case an answer, drop punctuation and the articles a, an, the, and squeeze white space."""
+    return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_PUNCTUATION)).split())
+
+
+def exact_match(answer: str | None, accepted: Iterable[str]) -> float:
+    """Return 1.0 if the answer equals an accepted one after normalisation, else 0.0; no answer gives 0.0."""
+    return float(bool(answer) and any(normalise(answer) == normalise(gold) for gold in accepted))
+
+
+def f1(answer: str | None, accepted: Iterable[str]) -> float:
+    """Return the best F1 between the answer's words and those of an accepted answer, 0 to 1; no answer gives 0.0."""
+    if not answer:
+        return 0.0
+    words = normalise(answer).split()
+    return max((_overlap(words, normalise(gold).split()) for gold in accepted), default=0.0)
+
+
+def _overlap(words: list[str], gold: list[str]) -> float:
+    if not words or not gold:
+        return float(words == gold)
+    common = (Counter(words) & Counter(gold)).total()
+    return 2 * common / (len(words) + len(gold))

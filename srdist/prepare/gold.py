@@ -1,0 +1,91 @@
+"""Find the passages that answer each query.
+
+A query names gold documents or paragraphs. Its gold passages are the passages of those; where some of them
+contain one of its answers and others do not, only those that do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from srdist.corpus.records import Gold, Query
+from srdist.corpus.titles import normalise_title
+from srdist.storage.partitions import open_partition, partition_path
+from srdist.storage.tables import PASSAGES, TITLES
+
+
+@dataclass(frozen=True)
+class GoldPassage:
+    """A passage of a gold document: where it is, and whether it contains an answer."""
+
+    partition: int
+    row: int
+    id: str
+    document: str
+    title: str
+    has_answer: bool
+
+
+@dataclass
+class ResolvedQuery:
+    """A query with its gold passages, in the order of the corpus."""
+
+    query: Query
+    passages: list[GoldPassage] = field(default_factory=list)
+
+
+def words(text: str) -> str:
+    """Return the text's words, lower-cased, each between two spaces."""
+    return " " + " ".join(re.findall(r"\w+", text.casefold())) + " "
+
+
+def contains_answer(text: str, answers: Iterable[str]) -> bool:
+    """Tell whether one of the answers occurs in the text, as whole words, whatever the case and punctuation."""
+    text = words(text)
+    return any(words(answer) in text for answer in answers if words(answer).strip())
+
+
+def find_gold(
+    run_dir: Path, index: int, count: int, queries: list[Query], lowercase: bool
+) -> list[tuple[int, GoldPassage]]:
+    """Return (number of the query, passage) for every gold passage in partition `index`."""
+    by_document: dict[str, list[tuple[int, Gold]]] = defaultdict(list)
+    by_title: dict[str, list[tuple[int, Gold]]] = defaultdict(list)
+    for number, query in enumerate(queries):
+        for gold in query.gold:
+            if gold.document is not None:
+                by_document[gold.document].append((number, gold))
+            else:
+                by_title[normalise_title(gold.title or "", lowercase)].append((number, gold))
+    passages = open_partition(partition_path(run_dir / PASSAGES, index, count))
+    titles = open_partition(partition_path(run_dir / TITLES, index, count))["title"].to_pylist()
+    found: dict[tuple[int, int], GoldPassage] = {}
+    for row, document, title, paragraph in _keys(passages):
+        for number, gold in by_document.get(document, []) + by_title.get(titles[title], []):
+            if gold.paragraph is None or gold.paragraph == paragraph:
+                has_answer = contains_answer(passages["text"][row].as_py(), queries[number].answers)
+                identifier = passages["id"][row].as_py()
+                found[number, row] = GoldPassage(index, row, identifier, document, titles[title], has_answer)
+    return [(number, passage) for (number, _), passage in found.items()]
+
+
+def _keys(passages: pa.Table) -> Iterable[tuple[int, str, int, int]]:
+    columns = (passages[name].to_pylist() for name in ("document", "title", "paragraph"))
+    return zip(range(passages.num_rows), *columns, strict=True)
+
+
+def resolve(queries: list[Query], found: Iterable[tuple[int, GoldPassage]]) -> list[ResolvedQuery]:
+    """Give each query its gold passages."""
+    resolved = [ResolvedQuery(query) for query in queries]
+    for number, passage in sorted(found, key=lambda item: (item[0], item[1].partition, item[1].row)):
+        resolved[number].passages.append(passage)
+    for query in resolved:
+        with_answer = [passage for passage in query.passages if passage.has_answer]
+        query.passages = with_answer or query.passages
+    return resolved

@@ -1,0 +1,1 @@
+"""Every file of every stage: atomic writes, Arrow partitions, manifests, TREC runs."""

@@ -1,0 +1,165 @@
+"""Run a stage once: skip it when done, continue it when interrupted, refuse a changed config."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from srdist.errors import UserError
+from srdist.storage.files import remove_asides, sha256, write_json
+from srdist.storage.manifest import Manifest, manifest_path, read_manifest, write_manifest
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of one run.
+
+    Attributes:
+        run_dir: folder of the run.
+        name: name of the stage and of its manifest.
+        settings: the part of the config that its output depends on, and nothing else.
+        inputs: name of each input -> its digest.
+        outputs: files and folders below `run_dir` that the stage owns.
+    """
+
+    run_dir: Path
+    name: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: tuple[str, ...]
+    kept: tuple[str, ...] = field(default=())
+    """outputs that hold unfinished work and are removed once the stage is done"""
+
+    def is_done(self) -> bool:
+        """Tell whether the stage finished with these settings and inputs."""
+        if not manifest_path(self.run_dir, self.name).exists():
+            return False
+        manifest = read_manifest(self.run_dir, self.name)
+        return not self._differences(manifest.settings, manifest.inputs)
+
+    def run(self, work: Callable[[], dict[str, Any]], *, overwrite: bool = False) -> Manifest:
+        """Do the work unless it is done; return the manifest.
+
+        Work that a kill interrupted is taken up again: `work` finds the files it had finished.
+
+        Args:
+            work: writes the outputs and returns the counts for the manifest.
+            overwrite: discard what was made with another config or from other inputs.
+
+        Raises:
+            UserError: the stage was made or begun differently, or another process is running it.
+        """
+        pending = manifest_path(self.run_dir, f".{self.name}.pending")
+        with self._lock():
+            path = manifest_path(self.run_dir, self.name)
+            if path.exists() and not self._discard_if_changed(path, overwrite):
+                manifest = read_manifest(self.run_dir, self.name)
+                manifest.verify(self.run_dir, checksums=False)
+                return manifest
+            if pending.exists():
+                self._discard_if_changed(pending, overwrite)
+            started, before = time.monotonic(), self._seconds_spent(pending)
+            begun = {"settings": self.settings, "inputs": self.inputs, "seconds": before}
+            write_json(pending, begun)
+            try:
+                counts = work()
+            finally:
+                seconds = before + time.monotonic() - started
+                if pending.exists():
+                    write_json(pending, {**begun, "seconds": seconds})
+            self._remove(self.kept)
+            for output in self.outputs:
+                remove_asides(self.run_dir / output)
+            manifest = Manifest(self.name, self.settings, self.inputs, counts=counts, seconds=round(seconds, 3))
+            write_manifest(self.run_dir, manifest, self.outputs)
+            pending.unlink()
+            return manifest
+
+    def _discard_if_changed(self, path: Path, overwrite: bool) -> bool:
+        """Compare with what `path` records; on a difference remove all outputs, or refuse."""
+        record = json.loads(path.read_text(encoding="utf-8"))
+        differences = self._differences(record["settings"], record["inputs"])
+        if not differences:
+            return False
+        if not overwrite:
+            shown = "; ".join(differences[:5]) + (f" and {len(differences) - 5} more" if len(differences) > 5 else "")
+            raise UserError(
+                f"{self.run_dir} holds a {self.name} stage made differently: {shown}",
+                cure="pass --overwrite to make it again, or choose another output folder",
+            )
+        self._remove((*self.outputs, *self.kept))
+        path.unlink()
+        return True
+
+    def _differences(self, settings: dict[str, Any], inputs: dict[str, str]) -> list[str]:
+        before, now = _flat(settings), _flat(json.loads(json.dumps(self.settings)))
+        changed = [
+            f"{key} was {before.get(key, 'absent')}, is {now.get(key, 'absent')}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key, "absent") != now.get(key, "absent")
+        ]
+        names = sorted(inputs.keys() | self.inputs.keys())
+        return changed + [f"input {name} changed" for name in names if inputs.get(name) != self.inputs.get(name)]
+
+    def _remove(self, outputs: tuple[str, ...]) -> None:
+        for output in outputs:
+            path = self.run_dir / output
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @staticmethod
+    def _seconds_spent(pending: Path) -> float:
+        return json.loads(pending.read_text(encoding="utf-8"))["seconds"] if pending.exists() else 0.0
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        folder = manifest_path(self.run_dir, self.name).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = open(folder / f".{self.name}.lock", "a")
+        except OSError as error:
+            raise UserError(f"cannot write to the run's folder: {error.strerror}", file=self.run_dir) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"another process is running stage {self.name} in {self.run_dir}") from None
+            yield
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    else:
+        return {prefix: value}
+    flat = {}
+    for key, item in items:
+        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def input_digests(paths: dict[str, Path], cache: Path) -> dict[str, str]:
+    """Return the SHA-256 of each input file; `cache` remembers those whose size and time did not change."""
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    digests, entries = {}, {}
+    for name, path in paths.items():
+        stat = path.stat()
+        entry = known.get(str(path))
+        if entry is None or entry["bytes"] != stat.st_size or entry["mtime_ns"] != stat.st_mtime_ns:
+            entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256(path)}
+        entries[str(path)] = entry
+        digests[name] = entry["sha256"]
+    if entries != known:
+        write_json(cache, entries)
+    return digests

@@ -1,0 +1,82 @@
+"""The tables that stages hand to each other: folders of a run and their Arrow schemas.
+
+Partition k of `titles`, `passages` and `tokens` belong together: row r of `tokens` is the passage in row r
+of `passages`; a row of `titles` owns a run of consecutive passages. A passage's number in the whole corpus
+is its row plus the rows of all earlier partitions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, TRIE, MODEL = (
+    "titles",
+    "passages",
+    "tokens",
+    "queries",
+    "mixture",
+    "trie",
+    "model",
+)
+
+
+def titles_schema(token_type: np.dtype) -> pa.Schema:
+    """Titles that differ after normalisation, in the order of their first document."""
+    return pa.schema(
+        [
+            ("title", pa.string()),  # normalised: the text that the model generates
+            ("tokens", pa.list_(pa.from_numpy_dtype(token_type))),  # of the title segment
+            ("first_passage", pa.uint32()),  # row in this partition of `passages`
+            ("passages", pa.uint32()),  # number of its passages
+        ]
+    )
+
+
+def passages_schema() -> pa.Schema:
+    """Passages, those of one title side by side, in the order of the corpus."""
+    return pa.schema(
+        [
+            ("id", pa.string()),  # `<document id>-<number of the passage in its document>`
+            ("document", pa.string()),  # document id
+            ("title", pa.uint32()),  # row in this partition of `titles`
+            ("text", pa.string()),  # a literal piece of the corpus
+            ("paragraph", pa.int32()),  # index of its paragraph in the document
+            ("sentences", pa.list_(pa.int32())),  # offset of each sentence in `text`, in characters
+        ]
+    )
+
+
+def tokens_schema(token_type: np.dtype) -> pa.Schema:
+    """Token ids of the passage segments."""
+    return pa.schema([("tokens", pa.list_(pa.from_numpy_dtype(token_type)))])
+
+
+def queries_schema() -> pa.Schema:
+    """Queries with the passages that answer them."""
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("text", pa.string()),
+            ("split", pa.string()),  # `train` or `test`
+            ("answers", pa.list_(pa.string())),
+            ("gold_documents", pa.list_(pa.string())),
+            ("gold_passages", pa.list_(pa.string())),  # empty where the gold is not in the corpus
+            ("gold_titles", pa.list_(pa.string())),  # normalised titles of the gold passages
+        ]
+    )
+
+
+TASKS = ("indexing", "retrieval", "positive", "negative")
+"""Tasks of the mixture; a row's `task` is an index into it."""
+
+
+def mixture_schema(token_type: np.dtype) -> pa.Schema:
+    """Training examples of one phase, in `mixture/<phase>/`; trained tokens stand at the end."""
+    return pa.schema(
+        [
+            ("task", pa.uint8()),
+            ("prompt_tokens", pa.uint32()),  # leading tokens that are not trained
+            ("tokens", pa.list_(pa.from_numpy_dtype(token_type))),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Training under DeepSpeed ZeRO: packed rows, a plain loop, exact resumption, export."""

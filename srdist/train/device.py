@@ -1,0 +1,131 @@
+"""Where a rank runs: its number, its device, the messages between ranks."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from srdist.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One process of the training.
+
+    Attributes:
+        rank: its number among all.
+        ranks: how many there are.
+        local_rank: its number on this machine, which is also its GPU's.
+    """
+
+    rank: int
+    ranks: int
+    local_rank: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the rank that writes the shared files."""
+        return self.rank == 0
+
+    @property
+    def device(self) -> torch.device:
+        """The GPU of this rank, or the CPU where there is none."""
+        import torch
+
+        return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+
+    def memory_gb(self) -> float:
+        """Return the most memory in use so far, in GB (10^9 bytes): of the GPU, or of the process."""
+        import torch
+
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated() / 1e9
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def find_rank(environment: Mapping[str, str] = os.environ) -> Rank:
+    """Read the rank from the environment: torchrun's variables, else Slurm's, else a single rank."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if "RANK" not in environment and int(environment.get("SLURM_NTASKS", "1")) > 1:
+        names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+    elif "RANK" not in environment:
+        return Rank(0, 1, 0)
+    try:
+        return Rank(*(int(environment[name]) for name in names))
+    except KeyError as error:
+        raise UserError(f"environment variable {error} is not set", cure="start ranks with torchrun or srun") from None
+
+
+def join_ranks(rank: Rank) -> None:
+    """Connect this rank to the others: NCCL between GPUs, gloo between CPUs.
+
+    Raises:
+        UserError: several ranks, and `MASTER_ADDR` or `MASTER_PORT` is not set.
+    """
+    import torch
+
+    if rank.ranks == 1 and "MASTER_PORT" not in os.environ:
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        if name not in os.environ:
+            raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")
+    os.environ |= {"RANK": str(rank.rank), "WORLD_SIZE": str(rank.ranks), "LOCAL_RANK": str(rank.local_rank)}
+    if rank.device.type == "cuda":
+        torch.cuda.set_device(rank.device)
+    deepspeed = import_deepspeed(rank)
+    deepspeed.init_distributed(dist_backend="nccl" if rank.device.type == "cuda" else "gloo", verbose=False)
+
+
+def import_deepspeed(rank: Rank) -> Any:
+    """Import DeepSpeed for this rank's device, quietly and without compiling anything on a CPU."""
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    if rank.device.type == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    import deepspeed
+
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    if rank.device.type == "cpu":
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    return deepspeed
+
+
+def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
+    """Add a tensor up over all ranks, in place."""
+    import torch.distributed
+
+    torch.distributed.all_reduce(values)
+    return values
+
+
+def gather_objects(value: Any, rank: Rank) -> list[Any]:
+    """Return every rank's value, on every rank."""
+    import torch.distributed
+
+    values: list[Any] = [None] * rank.ranks
+    torch.distributed.all_gather_object(values, value)
+    return values
+
+
+def leave_ranks() -> None:
+    """Wait for the other ranks and disconnect."""
+    import torch.distributed
+
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,84 @@
+"""The base model inside a DeepSpeed engine, with its optimizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from srdist.config.schema import Config, ModelConfig
+from srdist.errors import UserError
+from srdist.train.device import Rank, import_deepspeed
+from srdist.train.settings import deepspeed_settings
+
+if TYPE_CHECKING:
+    import deepspeed
+    import torch
+
+
+def make_engine(config: Config, rank: Rank) -> deepspeed.DeepSpeedEngine:
+    """Load the base model and wrap it; under ZeRO stage 3 no rank ever holds the whole model.
+
+    Raises:
+        UserError: the base model cannot be loaded, or the DeepSpeed JSON contradicts the config.
+    """
+    import torch
+    from transformers.integrations import HfDeepSpeedConfig
+
+    settings = deepspeed_settings(config, rank.ranks)
+    partitioned = HfDeepSpeedConfig(settings)  # from_pretrained looks for a living one
+    model = load_base(config.model, rank.device)
+    del partitioned
+    if config.train.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, config.train.weight_decay),
+        lr=config.train.learning_rate,
+        betas=config.train.betas,
+        fused=True,
+    )
+    deepspeed = import_deepspeed(rank)
+    return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
+
+
+def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
+    """Load the pretrained causal language model in the configured type, with its attention kernel."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            config.base,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=attention_kernel(config.attention, device),
+            local_files_only=config.base.startswith("/"),
+        )
+    except (OSError, ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"cannot load the base model ({reason})", file=config.base, cure="check model.base") from None
+
+
+def attention_kernel(attention: str, device: torch.device) -> str:
+    """Return the kernel for `model.attention`: `auto` is flash attention on a GPU that has it, else sdpa."""
+    if attention != "auto":
+        return attention
+    from transformers.utils import is_flash_attn_2_available
+
+    return "flash_attention_2" if device.type == "cuda" and is_flash_attn_2_available() else "sdpa"
+
+
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Return two groups for AdamW: matrices decay, norms and biases do not."""
+    matrices, vectors = [], []
+    for parameter in model.parameters():
+        shape = getattr(parameter, "ds_shape", parameter.shape)
+        (matrices if len(shape) > 1 else vectors).append(parameter)
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def set_learning_rate(engine: deepspeed.DeepSpeedEngine, rate: float) -> None:
+    """Set the rate of all parameter groups for the next step."""
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate

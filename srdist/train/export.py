@@ -1,0 +1,53 @@
+"""The trained model as a folder that `transformers` loads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srdist.config.schema import Config
+from srdist.storage.files import ASIDE
+from srdist.storage.tables import MODEL
+from srdist.templates import load_tokenizer
+from srdist.train.device import Rank, import_deepspeed
+
+if TYPE_CHECKING:
+    import deepspeed
+    import torch
+
+
+def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> Path:
+    """Write weights (safetensors, in the type they were trained in), configs and tokenizer to `model/`.
+
+    All ranks call it; rank 0 holds the whole model once, in its main memory. Tied weights are stored once.
+    """
+    folder = config.run_dir / MODEL
+    weights = gathered_weights(engine, rank)
+    if rank.is_first:
+        aside = folder.with_name(folder.name + ASIDE)
+        shutil.rmtree(aside, ignore_errors=True)
+        engine.module.save_pretrained(aside, state_dict=weights)
+        load_tokenizer(config.model.base).save_pretrained(aside)
+        for path in aside.iterdir():
+            path.chmod(0o644)
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(aside, folder)
+    return folder
+
+
+def gathered_weights(engine: deepspeed.DeepSpeedEngine, rank: Rank) -> dict[str, torch.Tensor]:
+    """Gather one parameter after the other; return them on the CPU of rank 0, nothing on the others."""
+    deepspeed = import_deepspeed(rank)
+    weights = {}
+    for name, parameter in engine.module.named_parameters():
+        with deepspeed.zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
+            if rank.is_first:
+                weights[name] = parameter.detach().cpu().clone()
+    if rank.is_first:
+        saved = engine.module.state_dict().keys()
+        weights |= {name: buffer.cpu() for name, buffer in engine.module.named_buffers() if name in saved}
+    return weights

@@ -1,0 +1,95 @@
+"""What a training tells while it runs: metrics.jsonl, W&B, and its facts at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srdist.config.schema import Config
+from srdist.storage.files import write_json
+from srdist.tracking import Tracker
+from srdist.train.device import Rank
+from srdist.train.metrics import Meter, MetricsFile
+from srdist.train.plan import Plan
+
+STAGE = "train"
+
+
+def metrics_path(run_dir: Path) -> Path:
+    """Return the file of the records, one JSON object a line."""
+    return run_dir / STAGE / "metrics.jsonl"
+
+
+def facts_path(run_dir: Path) -> Path:
+    """Return the file of the counts of a finished training."""
+    return run_dir / STAGE / "facts.json"
+
+
+class Journal:
+    """Counts every step on every rank; rank 0 writes.
+
+    Args:
+        state: what the checkpoint that training goes on from kept; None at the beginning.
+    """
+
+    def __init__(self, config: Config, rank: Rank, plan: Plan, state: dict[str, Any] | None):
+        self.config, self.plan, self.meter = config, plan, Meter()
+        if state:
+            self.meter.restore(state["meter"])
+        self.last: dict[str, Any] = (state or {}).get("last", {})
+        self._file = self._tracker = None
+        if rank.is_first:
+            self._file = MetricsFile(metrics_path(config.run_dir), state["metrics_bytes"] if state else 0)
+            self._tracker = Tracker(config, STAGE)
+
+    def add(self, step: int, sums: np.ndarray, rate: float, gradient_norm: float, memory_gb: float) -> None:
+        """Count a step (from 0); write a record every `train.log_steps` steps and after the last.
+
+        Args:
+            sums: [tasks] cross entropies summed over all ranks.
+            memory_gb: most memory of this rank so far, in GB.
+        """
+        tokens, trained = self.plan.tokens(step)
+        self.meter.add(sums, trained, tokens, step + 1)
+        if (step + 1) % self.config.train.log_steps and step + 1 < self.plan.steps:
+            return
+        epoch = self.plan.epoch_of(self.plan.step_rows(step)[-1])
+        self.last = {
+            "step": step + 1,
+            "steps": self.plan.steps,
+            "phase": self.config.mixture.phases[epoch.phase].name,
+            "epoch": epoch.number + 1,
+            **self.meter.record(),
+            "learning_rate": rate,
+            "gradient_norm": gradient_norm,
+            "memory_gb": round(memory_gb, 3),
+        }
+        if self._file and self._tracker:
+            self._file.write(self.last)
+            self._tracker.log(self.last)
+
+    def pause(self) -> None:
+        """Leave the time since the last step out of the tokens per second."""
+        self.meter.pause()
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps; on rank 0 all records are on disk before."""
+        size = self._file.synced_size() if self._file else 0
+        return {"metrics_bytes": size, "meter": self.meter.state, "last": self.last}
+
+    def finish(self) -> dict[str, Any]:
+        """Write the facts of the finished training and return them."""
+        facts = {**self.plan.facts, "loss": self.last["loss"], "train_seconds": self.last["seconds"]}
+        if self._file:
+            self._file.synced_size()
+            write_json(facts_path(self.config.run_dir), facts)
+        self.close()
+        return facts
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._file and self._tracker:
+            self._file.close()
+            self._tracker.close()

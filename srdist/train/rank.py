@@ -1,0 +1,65 @@
+"""Entry point of one rank: `python -m srdist.train.rank CONFIG_FILE`, started by srdist, torchrun or srun."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+from srdist.config.load import load_config
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.train.device import find_rank, join_ranks, leave_ranks
+from srdist.train.launch import PARENT
+from srdist.train.loop import train_rank
+from srdist.train.stage import train_stage
+
+
+def main(arguments: list[str]) -> int:
+    """Train one rank; return its exit code: 0, 2 for a mistake of the user, 85 after a stop with a checkpoint.
+
+    A rank that srdist itself started only trains. Among ranks that torchrun or srun started, rank 0 also
+    keeps the stage's manifest, so that the same command goes on, or does nothing when all is done.
+    """
+    try:
+        config = load_config(arguments[0])
+        if PARENT in os.environ:
+            _die_with(int(os.environ[PARENT]))
+            _train(config)
+            return 0
+        stage = train_stage(config)
+        if find_rank().is_first:
+            stage.run(lambda: _train(config))
+        elif not stage.is_done():
+            _train(config)
+        return 0
+    except UserError as error:
+        print(f"UserError: {error}", file=sys.stderr, flush=True)
+        return 2
+
+
+def _train(config: Config) -> dict[str, object]:
+    rank = find_rank()
+    join_ranks(rank)
+    try:
+        facts = train_rank(config, rank)
+    except SystemExit:
+        leave_ranks()
+        raise
+    leave_ranks()
+    return facts
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the process that started this rank is: two trainings must not write to one folder."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.exit(code)

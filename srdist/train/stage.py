@@ -1,0 +1,67 @@
+"""The stage `train`: mixture and base model in, `model/` and `train/` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.storage.manifest import Manifest, read_manifest
+from srdist.storage.stage import Stage, input_digests
+from srdist.storage.tables import MIXTURE, MODEL
+from srdist.train.checkpoint import CHECKPOINTS
+from srdist.train.journal import STAGE
+from srdist.train.launch import launch
+from srdist.train.settings import read_deepspeed_json
+
+WITHOUT_INFLUENCE = {
+    "deepspeed",
+    "processes",
+    "log_steps",
+    "checkpoint_steps",
+    "checkpoint_minutes",
+    "keep_checkpoints",
+}
+"""Keys of `train` that do not change the model (the DeepSpeed file counts by its content)."""
+
+
+def train(config: Config, *, overwrite: bool = False) -> Manifest:
+    """Train on this machine unless that is done; go on from the newest checkpoint where there is one.
+
+    Args:
+        overwrite: discard a training made with another config or from another mixture.
+
+    Raises:
+        UserError: an input is missing or damaged, the stage was made differently, or a rank failed.
+        SystemExit: 85, after a stop signal and a checkpoint: the same command goes on from there.
+    """
+    return train_stage(config).run(lambda: launch(config), overwrite=overwrite)
+
+
+def train_stage(config: Config) -> Stage:
+    """Return the stage; a change of its settings or inputs is refused by `Stage.run`.
+
+    Raises:
+        UserError: prepare has not finished, the mixture is damaged, or base model or DeepSpeed file are missing.
+    """
+    prepared = read_manifest(config.run_dir, "prepare")
+    prepared.verify(config.run_dir, MIXTURE)
+    settings = {
+        "model": config.model.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json", exclude=WITHOUT_INFLUENCE),
+        "deepspeed": read_deepspeed_json(config.train.deepspeed),
+        "seed": config.seed,
+        "phases": [{"name": phase.name, "epochs": phase.epochs} for phase in config.mixture.phases],
+    }
+    inputs = {"mixture": prepared.digest(MIXTURE), **_base_digests(config)}
+    return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
+
+
+def _base_digests(config: Config) -> dict[str, str]:
+    if not config.model.base.startswith("/"):
+        return {}
+    folder = Path(config.model.base)
+    if not (folder / "config.json").is_file():
+        raise UserError("no model here: config.json is missing", file=folder, cure="correct model.base")
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".safetensors", ".bin", ".model")]
+    return input_digests({f"base/{path.name}": path for path in paths}, config.run_dir / "manifests" / ".base.json")

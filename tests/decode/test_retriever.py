@@ -1,0 +1,157 @@
+"""The whole search equals brute force; texts come from the corpus; batches change nothing."""
+
+import dataclasses
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from srdist.bench.reference.scorer import rank_corpus
+from srdist.decode import SelfRetriever
+from srdist.errors import UserError
+from tests.decode.tiny_run import CORPUS, QUERIES_TEXT, make_config, make_run
+
+FIELDS = ("title_logprob", "rejection", "acceptance", "title_score", "passage_score", "score")
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    config = make_run(tmp_path_factory.mktemp("run"), sharpness=6.0)
+    return SelfRetriever.load(config.run_dir, config)
+
+
+def assert_equals_brute_force(retriever, query, corpus):
+    retrieve = retriever.config.retrieve
+    expected = rank_corpus(retriever.model.network, retriever.segments, query, corpus, retrieve.tau, retrieve.delta)
+    found = retriever.search([query], 1000)[0].candidates
+    assert len(found) == len(expected)
+    of_text = {(item.title, item.passage): item for item in expected}
+    assert {(c.title, c.text) for c in found} == set(of_text)
+    for candidate, at_this_rank in zip(found, expected, strict=True):
+        assert candidate.score == pytest.approx(at_this_rank.score, rel=1e-4)
+        for field in FIELDS:
+            wanted = getattr(of_text[candidate.title, candidate.text], field)
+            assert getattr(candidate, field) == pytest.approx(wanted, rel=1e-4, abs=1e-30)
+
+
+@pytest.mark.parametrize("query", QUERIES_TEXT)
+def test_full_width_equals_brute_force(retriever, query):
+    assert_equals_brute_force(retriever, query, CORPUS)
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        {"one": ["only passage"]},
+        {"one": ["first passage", "second passage"]},
+        {"a": ["x"], "b": ["y"], "ab": ["z"]},
+        {"same": ["twice", "twice"]},
+    ],
+    ids=["one document", "one title", "one-token titles", "one text twice"],
+)
+def test_small_corpora_equal_brute_force(tmp_path, corpus):
+    config = make_run(tmp_path, corpus, partitions=1, sharpness=6.0)
+    assert_equals_brute_force(SelfRetriever.load(tmp_path, config), "which one?", corpus)
+
+
+text = st.text("ab ", min_size=1, max_size=6).filter(str.strip)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    corpus=st.dictionaries(text, st.lists(text, min_size=1, max_size=5), min_size=1, max_size=8),
+    partitions=st.integers(1, 3),
+    seed=st.integers(0, 9),
+)
+def test_any_corpus_equals_brute_force(tmp_path_factory, corpus, partitions, seed):
+    partitions = min(partitions, len(corpus))
+    config = make_run(tmp_path_factory.mktemp("any"), corpus, partitions=partitions, seed=seed, sharpness=6.0)
+    assert_equals_brute_force(SelfRetriever.load(config.run_dir, config), "a b?", corpus)
+
+
+def test_every_text_is_in_the_corpus(retriever):
+    for retrieval in retriever.search(QUERIES_TEXT, 1000):
+        for candidate in retrieval.candidates:
+            assert candidate.text in CORPUS[candidate.title]
+            assert candidate.passage_id.rpartition("-")[0] == candidate.document
+
+
+def test_same_texts_have_equal_scores_and_stand_in_corpus_order(retriever):
+    found = retriever.search(["old?"], 1000)[0].candidates
+    twins = [c for c in found if c.title == "rivers of the sea" and c.text == "none"]
+    assert [c.passage_id for c in twins] == ["rivers_of_the_sea-0", "rivers_of_the_sea-2"]
+    assert twins[0].score == twins[1].score
+
+
+def test_a_title_with_one_distinct_passage_has_passage_score_one(retriever):
+    found = retriever.search(["old?"], 1000)[0].candidates
+    (only,) = [c for c in found if c.title == "prime number"]
+    assert (only.passage_score, only.passage_logprob) == (1.0, 0.0)
+
+
+def test_a_batch_equals_one_by_one(retriever):
+    queries = [*QUERIES_TEXT, "?", "a much longer query about salt, the letter p and prime numbers " * 3]
+    together = retriever.search(queries, 1000)
+    for query, retrieval in zip(queries, together, strict=True):
+        (alone,) = retriever.search([query], 1000)
+        assert [c.passage_id for c in retrieval.candidates] == [c.passage_id for c in alone.candidates]
+        for mine, other in zip(retrieval.candidates, alone.candidates, strict=True):
+            for field in (*FIELDS, "passage_logprob"):
+                assert getattr(mine, field) == pytest.approx(getattr(other, field), rel=1e-5, abs=1e-30)
+
+
+def test_beams_wider_than_the_trie_change_nothing(retriever):
+    wider = make_config(retriever.config.run_dir, title_beams=1000, passage_beams=1000)
+    other = SelfRetriever.load(wider.run_dir, wider)
+    for mine, theirs in zip(retriever.search(QUERIES_TEXT, 99), other.search(QUERIES_TEXT, 99), strict=True):
+        assert dataclasses.replace(mine, seconds=0) == dataclasses.replace(theirs, seconds=0)
+
+
+@pytest.mark.parametrize("forward_tokens", [1, 30, 4096])
+def test_the_size_of_a_forward_changes_nothing(retriever, forward_tokens):
+    config = make_config(retriever.config.run_dir, forward_tokens=forward_tokens)
+    (mine,), (theirs,) = (r.search(["old?"], 99) for r in (retriever, SelfRetriever.load(config.run_dir, config)))
+    assert [c.passage_id for c in mine.candidates] == [c.passage_id for c in theirs.candidates]
+    assert [c.score for c in mine.candidates] == pytest.approx([c.score for c in theirs.candidates], rel=1e-5)
+
+
+def test_titles_passages_and_k_bound_the_result(retriever):
+    config = make_config(retriever.config.run_dir, titles=2, passages=1, title_beams=4, passage_beams=2)
+    narrow = SelfRetriever.load(config.run_dir, config)
+    (retrieval,) = narrow.search(["old?"], 100)
+    assert len({c.title for c in retrieval.candidates}) == 2
+    assert len({(c.title, c.text) for c in retrieval.candidates}) == 2
+    assert len(narrow.search(["old?"], 1)[0].candidates) == 1
+
+
+def test_eager_attention_gives_the_same(retriever):
+    config = retriever.config.model_copy(
+        update={"model": retriever.config.model.model_copy(update={"attention": "eager"})}
+    )
+    (mine,), (theirs,) = (r.search(["old?"], 9) for r in (retriever, SelfRetriever.load(config.run_dir, config)))
+    assert [c.score for c in mine.candidates] == pytest.approx([c.score for c in theirs.candidates], rel=1e-5)
+
+
+def test_no_queries(retriever):
+    assert retriever.search([], 10) == []
+
+
+def test_a_query_longer_than_the_context_is_refused(retriever):
+    with pytest.raises(UserError, match="context has room"):
+        retriever.search(["fine", "word " * 2000], 10)
+
+
+def test_a_trie_of_another_vocabulary_is_refused(tmp_path):
+    from tests.tiny import make_tiny_model
+
+    config = make_run(tmp_path)
+    make_tiny_model(tmp_path / "model", ["other"], vocabulary=257)
+    with pytest.raises(UserError, match="trie was built for"):
+        SelfRetriever.load(tmp_path, config)
+
+
+def test_a_missing_model_is_named(tmp_path):
+    config = make_run(tmp_path)
+    (tmp_path / "model" / "config.json").unlink()
+    with pytest.raises(UserError, match="srdist train"):
+        SelfRetriever.load(tmp_path, config)

@@ -1,0 +1,159 @@
+"""Narrow beams equal a plain beam search; full width equals `generate` of transformers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from srdist.bench.reference import decoder
+from srdist.decode import SelfRetriever
+from srdist.decode.search import Level, Start, beam_search
+from srdist.decode.tree import TokenTree
+from srdist.trie import Edges
+from tests.decode.tiny_run import QUERIES_TEXT, make_run
+
+WORDS = ["red", "re", "r", "blue", "green", "salt", "sea", "a b", "a", "b"]
+CORPUS = {
+    f"{first} {second}".strip(): [f"{first} {third}" for third in WORDS[:number]] + [f"{second} text"]
+    for number, first in enumerate(WORDS)
+    for second in ["", "sea", "salt", "sea salt", "r"]
+}
+"""50 titles, many the beginning of others, with 1 to 10 passages each."""
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory):
+    config = make_run(tmp_path_factory.mktemp("run"), CORPUS, partitions=3, sharpness=5.0)
+    return SelfRetriever.load(config.run_dir, config)
+
+
+def title_sequences(trie):
+    return [[*trie.title_tokens(title).tolist(), trie.title_end] for title in range(trie.n_titles)]
+
+
+def found_titles(retriever, prompt, width, keep):
+    tree = TokenTree(retriever.model, [prompt])
+    start = Start(0, tree.root, [], retriever.trie.title_root)
+    return beam_search(tree, Level.titles(retriever.trie), [start], width, keep)[0]
+
+
+def assert_same(found, expected):
+    assert [item.number for item in found] == [number for number, _ in expected]
+    assert [item.logprob for item in found] == pytest.approx([logprob for _, logprob in expected], abs=1e-4)
+
+
+@pytest.mark.parametrize("width, keep", [(1, 1), (2, 1), (3, 3), (5, 2), (10, 5), (10, 10), (50, 50)])
+@pytest.mark.parametrize("query", QUERIES_TEXT)
+def test_titles_equal_a_plain_beam_search(retriever, query, width, keep):
+    prompt = retriever.segments.query_prompt(query)
+    expected = decoder.beam_search(retriever.model.network, prompt, title_sequences(retriever.trie), width, keep)
+    assert_same(found_titles(retriever, prompt, width, keep), expected)
+
+
+def test_narrow_beams_lose_titles_that_wide_ones_find(retriever):
+    prompts = [retriever.segments.query_prompt(f"{word} {other}?") for word in WORDS for other in WORDS]
+    best = [[found_titles(retriever, prompt, width, 1)[0].number for width in (1, 50)] for prompt in prompts]
+    assert any(narrow != wide for narrow, wide in best), "these tests could not tell a beam search from a full one"
+
+
+@pytest.mark.parametrize("width, keep", [(1, 1), (2, 2), (3, 1), (20, 20)])
+def test_passages_of_several_titles_and_queries_equal_plain_beam_searches(retriever, width, keep):
+    trie, segments = retriever.trie, retriever.segments
+    prompts = [segments.query_prompt(query) for query in QUERIES_TEXT]
+    tree = TokenTree(retriever.model, prompts)
+    roots = [(row, t, trie.passage_root(t)) for row in range(3) for t in range(row, trie.n_titles, 7)]
+    roots = [(row, title, node) for row, title, node in roots if node >= 0]
+    starts = [Start(row, tree.root, [*trie.title_tokens(t), *segments.passage_separator], n) for row, t, n in roots]
+    results = beam_search(tree, Level.passages(trie), starts, width, keep)
+    for (row, title, _), found in zip(roots, results, strict=True):
+        passages = [trie.passage_tokens(passage).tolist() for passage in trie.passages_of(title)]
+        sequences = decoder.cut_where_unique(passages, trie.passage_end)
+        context = [*prompts[row], *trie.title_tokens(title), *segments.passage_separator]
+        expected = decoder.beam_search(retriever.model.network, context, sequences, width, keep)
+        first = trie.passages_of(title).start
+        assert_same(found, [(first + number, logprob) for number, logprob in expected])
+
+
+def test_full_width_equals_generate(retriever):
+    prompt = retriever.segments.query_prompt(QUERIES_TEXT[0])
+    sequences = title_sequences(retriever.trie)
+    expected = decoder.generate(retriever.model.network, prompt, sequences, retriever.trie.title_end)
+    assert len(expected) == retriever.trie.n_titles
+    assert_same(found_titles(retriever, prompt, 50, 50), expected)
+
+
+def test_forced_tokens_cost_no_forward(tmp_path, monkeypatch):
+    """The prompt, then both titles to their ends: however long they are, two forwards."""
+    config = make_run(tmp_path, {"alpha and many more words": ["x"], "beta and many more words": ["y"]})
+    retriever = SelfRetriever.load(tmp_path, config)
+    forwards, score = [], retriever.model.score
+    monkeypatch.setattr(retriever.model, "score", lambda tokens, *rest: forwards.append(1) or score(tokens, *rest))
+    found = found_titles(retriever, retriever.segments.query_prompt("q"), 2, 2)
+    assert len(found) == 2 and len(forwards) == 2
+
+
+class FakeTree:
+    """Gives the scores of a table instead of a model's."""
+
+    def __init__(self, scores):
+        self.scores, self.paths, self.asked, self.length = scores, [()], [], 1
+
+    def add(self, row, parent, tokens):
+        first, path = len(self.paths), self.paths[parent]
+        for token in tokens:
+            path = (*path, int(token))
+            self.paths.append(path)
+        return first
+
+    def ask(self, row, slot, tokens):
+        start = len(self.asked)
+        self.asked += [self.scores((*self.paths[slot], int(token))) for token in tokens]
+        return slice(start, len(self.asked))
+
+    def run(self):
+        scores, self.asked = np.array(self.asked), []
+        return scores
+
+
+class DictLevel:
+    """A trie of single edges over sequences; a node is a prefix."""
+
+    end = 0
+
+    def __init__(self, sequences):
+        self.sequences = sequences
+        self.prefixes = sorted({s[:n] for s in sequences for n in range(len(s))}, key=lambda s: (len(s), s))
+
+    def edges(self, nodes):
+        rows = []
+        for source, node in enumerate(nodes):
+            prefix = self.prefixes[node]
+            for token in sorted({s[len(prefix)] for s in self.sequences if s[: len(prefix)] == prefix and s != prefix}):
+                longer = (*prefix, token)
+                rows += [(source, token, ~number) for number, s in enumerate(self.sequences) if s == longer]
+                rows += [(source, token, self.prefixes.index(longer))] if longer in self.prefixes else []
+        return Edges(*np.array(rows, dtype=np.int64).reshape(-1, 3).T)
+
+    def chain(self, target):
+        return np.empty(0, dtype=np.int64)
+
+
+sequence = st.lists(st.integers(1, 3), max_size=4).map(lambda tokens: (*tokens, 0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(sequence, min_size=1, max_size=8, unique=True), st.integers(1, 9), st.integers(1, 9), st.randoms())
+def test_keep_and_width_of_any_trie(sequences, width, keep, random):
+    """With scores of a few values there are ties: the order stays a function of score, token and target."""
+    table = {}
+    scores = lambda path: table.setdefault(path, -random.randint(0, 3) / 4)  # noqa: E731
+    (found,) = beam_search(FakeTree(scores), DictLevel(sequences), [Start(0, 0, [], 0)], width, keep)
+    (again,) = beam_search(FakeTree(scores), DictLevel(sequences), [Start(0, 0, [], 0)], width, keep)
+    assert found == again
+    total = {n: sum(scores(s[: end + 1]) for end in range(len(s))) for n, s in enumerate(sequences)}
+    assert [item.logprob for item in found] == pytest.approx([total[item.number] for item in found])
+    keys = [(-item.logprob, item.number) for item in found]
+    assert keys == sorted(keys) and len({item.number for item in found}) == len(found) <= keep
+    if width >= len(sequences):
+        best = sorted(total.values(), reverse=True)[:keep]
+        assert [item.logprob for item in found] == pytest.approx(best)

@@ -1,0 +1,54 @@
+import pytest
+
+from srdist.errors import UserError
+from srdist.evaluate.records import (
+    documents_of,
+    read_judged_queries,
+    read_ranking,
+    read_records,
+    read_titles,
+    run_files,
+)
+from tests.evaluate.hand_made import make_prepared, make_run
+
+
+def test_only_test_queries_are_judged(tmp_path):
+    make_prepared(tmp_path)
+    queries = read_judged_queries(tmp_path)
+    assert [query.id for query in queries] == ["river", "animal", "peak", "lost"]
+    assert queries[0].passages == ["nile-1"] and queries[0].documents == ["nile"] and queries[0].titles == ["the nile"]
+
+
+def test_every_run_below_baselines_is_a_system(tmp_path):
+    make_run(tmp_path)
+    (tmp_path / "baselines" / "dense.trec").write_text("river Q0 nile-0 1 1 dense\n")
+    assert list(run_files(tmp_path)) == ["Self-Retrieval", "BM25", "dense"]
+
+
+def test_ranking_is_by_score_and_equal_scores_keep_their_order(tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text("q Q0 low 1 0.25 t\nq Q0 same-b 2 0.5 t\nq Q0 same-a 3 0.5 t\nq Q0 same-c 4 0.5 t\n")
+    assert read_ranking(path) == {"q": ["same-b", "same-a", "same-c", "low"]}
+
+
+def test_documents_are_looked_up_in_all_partitions(tmp_path):
+    make_prepared(tmp_path)
+    assert documents_of(tmp_path, ["everest-0", "nile-1", "nile-1"]) == {"everest-0": "everest", "nile-1": "nile"}
+    with pytest.raises(UserError, match="passage nobody-0, which is not in the corpus"):
+        documents_of(tmp_path, ["nile-0", "nobody-0"])
+
+
+def test_titles_are_ordered_by_their_own_probability(tmp_path):
+    make_run(tmp_path)
+    titles = read_titles(tmp_path)
+    assert titles["river"] == ["the nile"]
+    assert titles["animal"] == ["mount everest", "blue whale"]
+
+
+def test_broken_record_is_named_with_its_line(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"query": "a"}\n["no object"]\n')
+    with pytest.raises(UserError, match="line 2"):
+        list(read_records(path))
+    with pytest.raises(UserError, match=r"nothing.jsonl: cannot read it"):
+        list(read_records(tmp_path / "nothing.jsonl"))

@@ -1,0 +1,122 @@
+import json
+
+import pytest
+
+from srdist.errors import UserError
+from srdist.evaluate.stage import evaluate
+from srdist.storage.manifest import manifest_path
+from srdist.storage.runs import read_run
+from tests.evaluate.hand_made import make_config, make_run
+
+MEASURES = {"measures": ["Success@1", "RR@5"]}
+
+
+@pytest.fixture
+def run(tmp_path):
+    make_run(tmp_path)
+    return make_config(tmp_path, evaluate=MEASURES)
+
+
+def metrics_of(config):
+    evaluate(config)
+    return json.loads((config.run_dir / "evaluate" / "metrics.json").read_text())
+
+
+def test_systems_stand_side_by_side_over_all_four_test_queries(run):
+    metrics = metrics_of(run)
+    assert metrics["measures"] == ["Hits@1", "MRR@5"]
+    assert metrics["systems"]["Self-Retrieval"] == {
+        "passage": {"Hits@1": 1 / 4, "MRR@5": (1 / 2 + 1) / 4},
+        "document": {"Hits@1": 2 / 4, "MRR@5": 2 / 4},
+        "title": {"Hits@1": 1 / 4, "Hits@5": 2 / 4},
+        "missing_predictions": 1,
+    }
+    assert metrics["systems"]["BM25"] == {
+        "passage": {"Hits@1": 2 / 4, "MRR@5": (1 + 1 / 2 + 1) / 4},
+        "document": {"Hits@1": 2 / 4, "MRR@5": (1 + 1 / 2 + 1) / 4},
+        "missing_predictions": 0,
+    }
+
+
+def test_what_is_missing_is_counted_and_shown(run):
+    metrics = metrics_of(run)
+    assert metrics["queries"] == {"test": 4, "without_gold": 1, "without_answers": 1}
+    assert evaluate(run).counts == {"queries": 4, "without_gold": 1, "without_prediction": 1, "systems": 2}
+
+
+def test_answers_are_judged_over_the_queries_with_accepted_ones(run):
+    answers = metrics_of(run)["answers"]
+    assert answers == {"EM": 1 / 3, "F1": pytest.approx((1 + 2 / 3) / 3), "queries": 3, "missing_predictions": 1}
+
+
+def test_a_line_per_query_tells_the_rank_of_the_gold(run):
+    evaluate(run)
+    lines = [json.loads(line) for line in (run.run_dir / "evaluate" / "per_query.jsonl").read_text().splitlines()]
+    assert [line["query"] for line in lines] == ["river", "animal", "peak", "lost"]
+    river, animal, peak, lost = lines
+    assert river["rank"] == {
+        "Self-Retrieval": {"passage": 2, "document": 1},
+        "BM25": {"passage": 1, "document": 1},
+    }
+    assert river["gold"] == {"passage": ["nile-1"], "document": ["nile"], "title": ["the nile"], "answer": ["Nile"]}
+    assert animal["title_rank"] == 2 and animal["em"] == 0 and animal["f1"] == pytest.approx(2 / 3)
+    assert peak["rank"]["Self-Retrieval"] == {"passage": None, "document": None}
+    assert peak["answer"] is None and peak["em"] == 0
+    assert lost["em"] is None
+
+
+def test_qrels_hold_the_gold_of_the_test_queries(run):
+    evaluate(run)
+    text = (run.run_dir / "evaluate" / "qrels.trec").read_text()
+    assert text == "river 0 nile-1 1\nanimal 0 whale-0 1\npeak 0 everest-0 1\n"
+
+
+def test_measures_agree_with_ir_measures_on_the_files_themselves(run):
+    import ir_measures
+
+    metrics = metrics_of(run)
+    qrels = {"river": {"nile-1": 1}, "animal": {"whale-0": 1}, "peak": {"everest-0": 1}}
+    found = ir_measures.calc_aggregate([ir_measures.RR @ 5], qrels, read_run(run.run_dir / "baselines" / "bm25.trec"))
+    assert found[ir_measures.RR @ 5] * 3 / 4 == pytest.approx(metrics["systems"]["BM25"]["passage"]["MRR@5"])
+
+
+def test_running_again_changes_nothing(run):
+    def files():
+        folder = run.run_dir / "evaluate"
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    evaluate(run)
+    before = files()
+    evaluate(run)
+    assert len(before) == 3 and files() == before
+
+
+def test_a_run_added_later_is_a_changed_input(run):
+    evaluate(run)
+    (run.run_dir / "baselines" / "dense.trec").write_text("river Q0 nile-1 1 1 dense\n")
+    with pytest.raises(UserError, match="input dense changed"):
+        evaluate(run)
+    evaluate(run, overwrite=True)
+    metrics = json.loads((run.run_dir / "evaluate" / "metrics.json").read_text())
+    assert metrics["systems"]["dense"]["passage"]["Hits@1"] == 1 / 4
+    assert metrics["systems"]["dense"]["missing_predictions"] == 3
+
+
+@pytest.mark.parametrize("stage", ["prepare", "retrieve", "answer", "baselines"])
+def test_a_stage_that_was_not_run_is_named(run, stage):
+    manifest_path(run.run_dir, stage).unlink()
+    with pytest.raises(UserError, match=f"stage {stage} has not finished"):
+        evaluate(run)
+
+
+def test_unknown_measure_stops_before_any_work(run):
+    config = make_config(run.run_dir, evaluate={"measures": ["Succes@1"]})
+    with pytest.raises(UserError, match="Succes@1"):
+        evaluate(config)
+    assert not (run.run_dir / "evaluate").exists()
+
+
+def test_no_answer_at_all_is_zero(tmp_path):
+    make_run(tmp_path, answers={"river": ""})
+    answers = metrics_of(make_config(tmp_path, evaluate=MEASURES))["answers"]
+    assert answers == {"EM": 0.0, "F1": 0.0, "queries": 3, "missing_predictions": 3}

@@ -1,0 +1,30 @@
+import pytest
+from rich.console import Console
+
+from srdist.evaluate.stage import evaluate
+from srdist.evaluate.table import best_values, metrics_table, read_metrics, systems_in_order
+from tests.evaluate.hand_made import make_config, make_run
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    make_run(tmp_path)
+    evaluate(make_config(tmp_path))
+    return read_metrics(tmp_path)
+
+
+def test_table_fits_a_terminal_and_holds_every_figure(metrics):
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(metrics_table(metrics))
+    text = capture.get()
+    assert "…" not in text
+    for figure in ("0.250", "0.375", "0.500", "0.625", "EM 0.333", "F1 0.556"):
+        assert figure in text
+    assert "without prediction, counted as zero: Self-Retrieval 1" in text
+    assert "without gold in the corpus, counted as zero: 1" in text
+
+
+def test_self_retrieval_comes_first_and_the_best_is_known(metrics):
+    assert systems_in_order(metrics) == ["Self-Retrieval", "BM25"]
+    assert best_values(metrics, "passage")["Hits@1"] == 0.5

@@ -1,0 +1,38 @@
+"""Gold passages: those of the gold document or paragraph, and of them those that contain an answer."""
+
+import pytest
+
+from srdist.corpus.records import Gold, Query
+from srdist.prepare.gold import GoldPassage, contains_answer, resolve
+
+
+@pytest.mark.parametrize(
+    ("text", "answers", "expected"),
+    [
+        ("It was built in 1889.", ["1889"], True),
+        ("It was built in 18891.", ["1889"], False),
+        ("The Eiffel-Tower, in Paris", ["eiffel tower"], True),
+        ("The Eiffel Tower", ["tower eiffel"], False),
+        ("Straße", ["STRASSE"], True),
+        ("anything", [], False),
+        ("anything", ["?!"], False),
+        ("two answers", ["none", "answers"], True),
+    ],
+)
+def test_contains_answer_compares_whole_words(text, answers, expected):
+    assert contains_answer(text, answers) is expected
+
+
+def passage(row, has_answer, document="d"):
+    return GoldPassage(0, row, f"{document}-{row}", document, "title", has_answer)
+
+
+@pytest.mark.parametrize(
+    ("has_answer", "rows"),
+    [([True, False, True], [0, 2]), ([False, False], [0, 1]), ([True], [0]), ([], [])],
+)
+def test_passages_with_the_answer_go_first(has_answer, rows):
+    query = Query("q", "text", "train", ("answer",), (Gold("d"),))
+    found = [(0, passage(row, flag)) for row, flag in enumerate(has_answer)]
+    (resolved,) = resolve([query], reversed(found))
+    assert [gold.row for gold in resolved.passages] == rows

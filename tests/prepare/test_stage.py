@@ -1,0 +1,178 @@
+"""`prepare` on a small corpus, with real Ray."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from srdist.errors import UserError
+from srdist.prepare.gold import contains_answer
+from srdist.prepare.stage import prepare
+from srdist.storage.partitions import open_partitions
+from srdist.storage.tables import TASKS
+from srdist.templates import load_tokenizer
+from tests.tiny_run import digests, make_documents, make_experiment, tiny_config, write_lines
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
+TABLES = ("titles", "passages", "tokens", "queries", "mixture")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, ray_of_the_session):
+    config = tiny_config(tmp_path_factory.mktemp("prepare"))
+    return config, prepare(config)
+
+
+def rows(config, table):
+    return [row for part in open_partitions(config.run_dir / table) for row in part.to_pylist()]
+
+
+def examples(config, phase, task):
+    tokenizer = load_tokenizer(config.model.base)
+    for row in rows(config, f"mixture/{phase}"):
+        if TASKS[row["task"]] == task:
+            split = row["prompt_tokens"]
+            yield tokenizer.decode(row["tokens"][:split]), tokenizer.decode(row["tokens"][split:])
+
+
+def test_passages_are_literal_pieces_of_the_corpus(prepared):
+    config, manifest = prepared
+    texts = {document["id"]: document["text"] for document in make_documents(24)}
+    passages = rows(config, "passages")
+    assert manifest.counts["passages"] == len(passages) > 24
+    assert all(row["text"] in texts[row["document"]] for row in passages)
+    assert {row["document"] for row in passages} == texts.keys()
+    assert len({row["id"] for row in passages}) == len(passages)
+    for row in passages:
+        assert all(row["text"][start:].startswith("The ") for start in row["sentences"])
+
+
+def test_titles_own_consecutive_passages(prepared):
+    config, _ = prepared
+    titles = {document["title"].lower() for document in make_documents(24)}
+    seen = []
+    for title_part, passage_part in zip(*(open_partitions(config.run_dir / t) for t in TABLES[:2]), strict=True):
+        start = 0
+        for number, title in enumerate(title_part.to_pylist()):
+            assert title["first_passage"] == start
+            start += title["passages"]
+            owned = passage_part["title"].to_pylist()[title["first_passage"] : start]
+            assert owned == [number] * title["passages"]
+            seen.append(title["title"])
+        assert start == passage_part.num_rows
+    assert sorted(seen) == sorted(titles)
+    assert len(titles) < 24, "the corpus should have documents that share a title"
+
+
+def test_tokens_decode_to_the_passage_segment(prepared):
+    config, _ = prepared
+    tokenizer = load_tokenizer(config.model.base)
+    for passage, tokens in zip(rows(config, "passages"), rows(config, "tokens"), strict=True):
+        assert tokenizer.decode(tokens["tokens"]) == f" {passage['text']}"
+
+
+def test_gold_is_the_passage_with_the_answer(prepared):
+    config, _ = prepared
+    texts = {row["id"]: row["text"] for row in rows(config, "passages")}
+    for query in rows(config, "queries"):
+        assert query["gold_documents"] == [f"d{query['id'][1:]}"]
+        assert query["gold_passages"]
+        assert all(contains_answer(texts[gold], query["answers"]) for gold in query["gold_passages"])
+
+
+def test_the_mixture_has_the_tasks_of_the_config(prepared):
+    config, manifest = prepared
+    golds = sum(len(query["gold_passages"]) for query in rows(config, "queries") if query["split"] == "train")
+    assert manifest.counts["mixture/retrieval"] == 2 * golds
+    assert manifest.counts["mixture/positive"] == golds
+    assert manifest.counts["mixture/negative"] == 2 * golds
+    assert manifest.counts["mixture/indexing"] == manifest.counts["passages"]
+    sentences = sum(len(row["sentences"]) for row in rows(config, "passages"))
+    assert manifest.counts["indexing/indexing"] == sentences
+
+
+def test_examples_read_as_the_templates_say(prepared):
+    config, _ = prepared
+    for prompt, target in examples(config, "indexing", "indexing"):
+        sentence = prompt.removeprefix("Question: ").removesuffix("\nTitle:")
+        assert sentence.startswith("The ") and sentence.endswith("here.")
+        assert "\nText: The" in target
+    for prompt, target in examples(config, "mixture", "positive"):
+        assert prompt.endswith("\nThis text")
+        answer = target.removeprefix(" can answer the query\nAnswer: ").removesuffix("<|endoftext|>")
+        assert contains_answer(prompt, [answer])
+    for prompt, target in examples(config, "mixture", "negative"):
+        assert target == " cannot answer the query<|endoftext|>"
+        assert prompt.startswith("Question: where is")
+
+
+def test_negatives_never_contain_an_answer(prepared):
+    config, _ = prepared
+    answers = {query["text"]: query["answers"] for query in rows(config, "queries")}
+    for prompt, _ in examples(config, "mixture", "negative"):
+        question = prompt.removeprefix("Question: ").split("\nTitle:")[0]
+        text = prompt.split("\nText:")[1]
+        assert not contains_answer(text, answers[question])
+
+
+def test_no_test_query_is_trained_on(prepared):
+    config, _ = prepared
+    test = {query["text"] for query in rows(config, "queries") if query["split"] == "test"}
+    for task in ("retrieval", "positive", "negative"):
+        for prompt, _ in examples(config, "mixture", task):
+            assert not any(f"Question: {question}\n" in prompt for question in test)
+
+
+def command(path, *options):
+    """Return the command line of the stage in a process, and a Ray, of its own."""
+    return [sys.executable, "-c", "from srdist.cli import main; main()", "prepare", str(path), *options]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_number_of_workers_does_not_change_a_byte(prepared, tmp_path, workers):
+    config, _ = prepared
+    subprocess.run(command(make_experiment(tmp_path), "--set", f"cluster.workers={workers}"), check=True)
+    assert digests(tmp_path / "run", *TABLES) == digests(config.run_dir, *TABLES)
+
+
+def test_again_changes_no_file(prepared):
+    config, manifest = prepared
+    before = {path: path.stat().st_mtime_ns for path in config.run_dir.rglob("*")}
+    assert prepare(config) == manifest
+    assert {path: path.stat().st_mtime_ns for path in config.run_dir.rglob("*")} == before
+
+
+def test_kill_and_again_gives_the_same_bytes(prepared, tmp_path):
+    config, _ = prepared
+    path = make_experiment(tmp_path)
+    work = tmp_path / "run/prepare.work"
+    with subprocess.Popen(command(path), stderr=subprocess.DEVNULL) as process:
+        while not list(work.glob("chunk-*.arrow")):
+            assert process.poll() is None, "the stage ended before it could be killed"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "run/manifests/prepare.json").exists()
+    subprocess.run(command(path), check=True)
+    assert digests(tmp_path / "run", *TABLES) == digests(config.run_dir, *TABLES)
+    assert not work.exists()
+
+
+def test_a_missing_gold_document_stops_unless_allowed(tmp_path):
+    config = tiny_config(tmp_path)
+    write_lines(tmp_path / "documents.jsonl", make_documents(24)[1:])
+    with pytest.raises(UserError, match="1 of 24 queries have no gold passage in the corpus: q0"):
+        prepare(config)
+    allowed = config.model_copy(update={"corpus": config.corpus.model_copy(update={"max_missing_gold": 0.1})})
+    assert prepare(allowed, overwrite=True).counts["queries_without_gold"] == 1
+
+
+def test_a_bad_record_reaches_the_user_from_the_middle_of_the_stage(tmp_path):
+    config = tiny_config(tmp_path)
+    lines = (tmp_path / "documents.jsonl").read_text().splitlines()
+    lines[20] = json.dumps({"id": "d20", "title": "no text"})
+    (tmp_path / "documents.jsonl").write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"documents\.jsonl, line 21: "):
+        prepare(config)

@@ -1,0 +1,25 @@
+"""TREC run files."""
+
+import pytest
+
+from srdist.errors import UserError
+from srdist.storage.runs import read_run, write_run
+
+
+def test_a_run_reads_back(tmp_path):
+    path = tmp_path / "run.trec"
+    write_run(path, [("q1", [("p2", 0.5), ("p1", 0.25)]), ("q2", [])], "test")
+    assert path.read_text().splitlines()[0] == "q1 Q0 p2 1 0.5 test"
+    assert read_run(path) == {"q1": {"p2": 0.5, "p1": 0.25}}
+
+
+def test_an_id_with_white_space_is_refused(tmp_path):
+    with pytest.raises(UserError, match="white space"):
+        write_run(tmp_path / "run.trec", [("q 1", [("p", 1.0)])], "test")
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "run.trec"
+    path.write_text("q Q0 p 1 0.5 tag\nq Q0 p\n")
+    with pytest.raises(UserError, match=r"run\.trec, line 2: not a line of a TREC run"):
+        read_run(path)

@@ -1,0 +1,133 @@
+"""A stage runs once, goes on after a kill, and refuses to mix what was made differently."""
+
+import json
+
+import pytest
+
+from srdist.errors import UserError
+from srdist.storage.manifest import read_manifest
+from srdist.storage.stage import Stage, input_digests
+
+
+def stage(run_dir, **changes):
+    facts = {"settings": {"size": 3, "deep": {"list": [1, 2]}}, "inputs": {"corpus": "abc"}, **changes}
+    return Stage(run_dir, "count", outputs=("out",), kept=("work",), **facts)
+
+
+def writer(run_dir, calls, text="hello"):
+    def work():
+        calls.append(1)
+        (run_dir / "out").mkdir(exist_ok=True)
+        (run_dir / "out" / "file").write_text(text)
+        return {"rows": 7}
+
+    return work
+
+
+def test_a_finished_stage_does_nothing_again(tmp_path):
+    calls = []
+    first = stage(tmp_path).run(writer(tmp_path, calls))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    second = stage(tmp_path).run(writer(tmp_path, calls))
+    assert len(calls) == 1
+    assert second == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert first.counts == {"rows": 7}
+    assert first.files["out/file"]["bytes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"settings": {"size": 4, "deep": {"list": [1, 2]}}}, "size was 3, is 4"),
+        ({"settings": {"size": 3, "deep": {"list": [1, 5]}}}, "deep.list.1 was 2, is 5"),
+        ({"settings": {"size": 3}}, "deep.list.0 was 1, is absent"),
+        ({"inputs": {"corpus": "xyz"}}, "input corpus changed"),
+    ],
+)
+def test_a_changed_config_is_refused_with_the_keys_that_differ(tmp_path, change, named):
+    stage(tmp_path).run(writer(tmp_path, []))
+    with pytest.raises(UserError) as error:
+        stage(tmp_path, **change).run(writer(tmp_path, [], "other"))
+    assert named in str(error.value)
+    assert "--overwrite" in str(error.value)
+    assert (tmp_path / "out/file").read_text() == "hello"
+
+
+def test_overwrite_removes_the_old_output_first(tmp_path):
+    stage(tmp_path).run(writer(tmp_path, []))
+    (tmp_path / "out/stale").write_text("old")
+    stage(tmp_path, inputs={"corpus": "new"}).run(writer(tmp_path, [], "other"), overwrite=True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["file"]
+
+
+def test_interrupted_work_is_taken_up_again(tmp_path):
+    def dies():
+        (tmp_path / "work").mkdir()
+        (tmp_path / "work/half").write_text("done so far")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path).run(dies)
+    with pytest.raises(UserError, match="stage count has not finished"):
+        read_manifest(tmp_path, "count")
+
+    def goes_on():
+        assert (tmp_path / "work/half").read_text() == "done so far"
+        return writer(tmp_path, [])()
+
+    stage(tmp_path).run(goes_on)
+    assert not (tmp_path / "work").exists()
+
+
+def test_interrupted_work_of_another_config_is_refused(tmp_path):
+    def dies():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path).run(dies)
+    with pytest.raises(UserError, match="made differently"):
+        stage(tmp_path, inputs={}).run(writer(tmp_path, []))
+
+
+def test_two_processes_do_not_run_one_stage(tmp_path):
+    def nested():
+        with pytest.raises(UserError, match="another process"):
+            stage(tmp_path).run(writer(tmp_path, []))
+        return {}
+
+    stage(tmp_path).run(nested)
+
+
+@pytest.mark.parametrize("damage", ["changed", "shorter", "absent"])
+def test_verify_names_the_damaged_file(tmp_path, damage):
+    manifest = stage(tmp_path).run(writer(tmp_path, []))
+    path = tmp_path / "out/file"
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_text("jello" if damage == "changed" else "he")
+    with pytest.raises(UserError, match="out/file: file"):
+        manifest.verify(tmp_path)
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    stage(tmp_path).run(writer(tmp_path, []))
+    (tmp_path / "manifests/count.json").write_text(json.dumps({"unknown": 1}))
+    with pytest.raises(UserError, match=r"count\.json: not a manifest"):
+        read_manifest(tmp_path, "count")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to the run's folder"):
+        stage(tmp_path / "file").run(dict)
+
+
+def test_input_digests_notice_a_changed_file(tmp_path):
+    path, cache = tmp_path / "input", tmp_path / "cache.json"
+    path.write_text("a")
+    first = input_digests({"input": path}, cache)
+    assert input_digests({"input": path}, cache) == first
+    path.write_text("bb")
+    assert input_digests({"input": path}, cache) != first

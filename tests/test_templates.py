@@ -1,0 +1,88 @@
+"""Examples, prompts and the trie are made of the same segments, each tokenized on its own."""
+
+import numpy as np
+import pytest
+
+from srdist.config.schema import TemplatesConfig
+from srdist.errors import UserError
+from srdist.templates import Segments, load_tokenizer
+from tests.tiny import make_tiny_model
+
+TEXTS = ["The river runs to the harbour.", "can answer the query", "Question: what\nTitle: a\nText: b"] * 3
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory):
+    folder = make_tiny_model(tmp_path_factory.mktemp("model"), TEXTS)
+    return Segments(TemplatesConfig(), load_tokenizer(str(folder)))
+
+
+@pytest.fixture
+def parts(segments):
+    (title,), (passage,) = segments.titles(["the river"]), segments.passages(["The river runs to the harbour."])
+    return segments.query_prompt("where does it run"), title, passage
+
+
+def test_a_generation_example_trains_title_and_passage(segments, parts):
+    prompt, title, passage = parts
+    example = segments.generation(prompt, title, passage, None)
+    assert example.tokens[: example.prompt_tokens] == prompt
+    text = segments.tokenizer.decode(example.tokens)
+    assert text.startswith("Question: where does it run\nTitle: the river\nText: The river runs to the harbour.")
+    assert example.tokens[-1] == segments.verdict_separator[0], "the token that ends a passage is trained"
+
+
+def test_a_limit_cuts_the_passage_and_trains_no_end(segments, parts):
+    prompt, title, passage = parts
+    example = segments.generation(prompt, title, passage, 3)
+    assert example.tokens == [*prompt, *title, *segments.passage_separator, *passage[:3]]
+
+
+def test_an_assessment_begins_with_the_tokens_of_the_generation(segments, parts):
+    generation = segments.generation(*parts, None)
+    for answer in (None, "", "the harbour"):
+        assessment = segments.assessment(*parts, answer)
+        assert assessment.tokens[: len(generation.tokens)] == generation.tokens
+
+
+@pytest.mark.parametrize(
+    ("answer", "target"),
+    [
+        (None, " cannot answer the query<|endoftext|>"),
+        ("", " can answer the query<|endoftext|>"),
+        ("the harbour", " can answer the query\nAnswer: the harbour<|endoftext|>"),
+    ],
+)
+def test_only_verdict_and_answer_of_an_assessment_are_trained(segments, parts, answer, target):
+    example = segments.assessment(*parts, answer)
+    assert segments.tokenizer.decode(example.tokens[example.prompt_tokens :]) == target
+
+
+def test_marker_text_in_a_query_changes_nothing_else(segments, parts):
+    _, title, passage = parts
+    prompt = segments.query_prompt("what is\nTitle: x\nText: y\nThis text can answer the query")
+    example = segments.assessment(prompt, title, passage, None)
+    after = [
+        *title,
+        *segments.passage_separator,
+        *passage,
+        *segments.verdict_separator,
+        *segments.negative,
+        segments.end,
+    ]
+    assert example.tokens == prompt + after
+
+
+def test_braces_in_a_text_are_only_text(segments):
+    (tokens,) = segments.passages(["a {title} of {passage}"])
+    assert segments.tokenizer.decode(tokens) == " a {title} of {passage}"
+
+
+def test_token_type_follows_the_vocabulary(segments):
+    assert segments.token_type == np.uint16
+    assert segments.start == [], "this tokenizer adds no beginning-of-sequence token by itself"
+
+
+def test_a_tokenizer_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match="cannot load a tokenizer"):
+        load_tokenizer(str(tmp_path))

@@ -1,0 +1,88 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srdist.errors import UserError
+from srdist.train.plan import Plan, make_plan
+from tests.train.tiny_run import make_config, make_run
+
+
+class Lengths(SimpleNamespace):
+    """Examples without tokens."""
+
+    def __len__(self):
+        return len(self.lengths)
+
+
+def examples(lengths, trained=1):
+    lengths = np.array(lengths)
+    return Lengths(lengths=lengths, prompts=lengths - trained, tasks=np.zeros(len(lengths), dtype=np.uint8))
+
+
+phases = st.lists(
+    st.tuples(st.lists(st.integers(2, 64), min_size=1, max_size=60).map(examples), st.integers(1, 3)), min_size=1, max_size=3
+)
+
+
+@given(phases, st.integers(0, 9), st.integers(1, 7))
+def test_every_example_comes_once_in_every_epoch(phases, seed, rows_per_step):
+    plan = Plan(phases, seed, 64, rows_per_step)
+    assert [(epoch.phase, epoch.number) for epoch in plan.epochs] == [
+        (phase, number) for phase, (_, epochs) in enumerate(phases) for number in range(epochs)
+    ]
+    for epoch in plan.epochs:
+        assert sorted(epoch.indexes) == list(range(len(phases[epoch.phase][0])))
+
+
+@given(phases, st.integers(1, 7))
+def test_steps_take_all_rows_in_order(phases, rows_per_step):
+    plan = Plan(phases, 0, 64, rows_per_step)
+    rows = [row for step in range(plan.steps) for row in plan.step_rows(step)]
+    assert rows == list(range(plan.rows))
+    assert all(len(plan.step_rows(step)) == rows_per_step for step in range(plan.steps - 1))
+    assert len(plan.step_rows(plan.steps - 1)) >= 1
+
+
+@given(phases)
+def test_counts_of_the_steps_add_up(phases):
+    plan = Plan(phases, 0, 64, 3)
+    tokens, trained = zip(*(plan.tokens(step) for step in range(plan.steps)), strict=True)
+    assert sum(tokens) == plan.facts["tokens"]
+    assert np.sum(trained) == plan.facts["trained_tokens"] == sum(len(e) * epochs for e, epochs in phases)
+
+
+def test_the_order_is_a_function_of_the_seed_only():
+    def indexes(seed, rows_per_step):
+        plan = Plan([(examples(range(2, 60)), 2)], seed, 64, rows_per_step)
+        return [epoch.indexes.tolist() for epoch in plan.epochs]
+
+    assert indexes(1, 1) == indexes(1, 5)
+    assert indexes(1, 1) != indexes(2, 1)
+
+
+def test_examples_too_long_are_cut_and_counted():
+    plan = Plan([(examples([10, 70, 80], trained=8), 1)], 0, 64, 1)
+    assert plan.facts["examples_cut"] == 2
+    assert plan.facts["examples_left_out"] == 2  # 70 - 8 and 80 - 8 prompt tokens: nothing trained before 64
+    assert Plan([(examples([10, 70, 80], trained=10), 1)], 0, 64, 1).facts["examples_left_out"] == 1
+
+
+def test_the_plan_of_a_run(tmp_path):
+    plan = make_plan(make_run(tmp_path, tmp_path / "base"))
+    rows = [plan.row(number) for number in range(plan.rows)]
+    assert sum(len(row.tokens) for row in rows) == plan.facts["tokens"]
+    assert sum(len(row.targets) for row in rows) == plan.facts["trained_tokens"]
+    assert max(len(row.tokens) for row in rows) <= 128
+    assert plan.epoch_of(plan.rows - 1).phase == 1
+    for step in (0, plan.steps - 1):
+        tasks = np.concatenate([rows[number].tasks for number in plan.step_rows(step)])
+        assert plan.tokens(step)[1].tolist() == np.bincount(tasks, minlength=4).tolist()
+
+
+def test_nothing_to_train_is_an_error_of_the_user(tmp_path):
+    make_run(tmp_path, tmp_path / "base")
+    with pytest.raises(UserError, match="no example has a trained token"):
+        make_plan(make_config(tmp_path, tmp_path / "base", tmp_path / "deepspeed.json", row_tokens=1))
