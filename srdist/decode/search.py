@@ -118,9 +118,7 @@ def beam_search(tree: TokenTree, level: Level, starts: Sequence[Start], width: i
     Returns:
         for each start at most `keep` leaves, best first.
     """
-    searches = [
-        _Search([_Beam(start.row, start.slot, start.tokens, start.node, 0.0, entered=False)]) for start in starts
-    ]
+    searches = [_Search([_first_beam(level, start)]) for start in starts]
     while any(search.live for search in searches):
         _feed(tree, level, [beam for search in searches for beam in search.live if beam.waiting])
         for search in searches:

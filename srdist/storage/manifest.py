@@ -14,7 +14,7 @@ from typing import Any
 from srdist.errors import UserError
 from srdist.storage.files import sha256, write_json
 
-RECORDED_PACKAGES = ("srdist", "torch", "transformers", "tokenizers", "deepspeed", "ray", "pyarrow", "numpy")
+RECORDED_PACKAGES = ("srdist", "torch", "transformers", "tokenizers", "deepspeed", "ray", "pyarrow", "numpy", "bm25s")
 
 
 @dataclass

@@ -23,7 +23,9 @@ def examples(lengths, trained=1):
 
 
 phases = st.lists(
-    st.tuples(st.lists(st.integers(2, 64), min_size=1, max_size=60).map(examples), st.integers(1, 3)), min_size=1, max_size=3
+    st.tuples(st.lists(st.integers(2, 64), min_size=1, max_size=60).map(examples), st.integers(1, 3)),
+    min_size=1,
+    max_size=3,
 )
 
 
@@ -64,10 +66,9 @@ def test_the_order_is_a_function_of_the_seed_only():
 
 
 def test_examples_too_long_are_cut_and_counted():
-    plan = Plan([(examples([10, 70, 80], trained=8), 1)], 0, 64, 1)
-    assert plan.facts["examples_cut"] == 2
-    assert plan.facts["examples_left_out"] == 2  # 70 - 8 and 80 - 8 prompt tokens: nothing trained before 64
-    assert Plan([(examples([10, 70, 80], trained=10), 1)], 0, 64, 1).facts["examples_left_out"] == 1
+    facts = Plan([(examples([10, 70, 80], trained=8), 1)], 0, 64, 1).facts
+    assert (facts["examples_cut"], facts["examples_left_out"]) == (2, 1)  # of 80 - 8 prompt tokens, 64 remain
+    assert facts["trained_tokens"] == 8 + 2
 
 
 def test_the_plan_of_a_run(tmp_path):

@@ -1,0 +1,30 @@
+import torch
+
+from srdist.train.engine import attention_kernel, parameter_groups
+
+
+def test_norms_and_biases_do_not_decay():
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 4), torch.nn.Linear(4, 3), torch.nn.LayerNorm(3))
+    matrices, vectors = parameter_groups(model, 0.1)
+    assert [tuple(parameter.shape) for parameter in matrices["params"]] == [(5, 4), (3, 4)]
+    assert [tuple(parameter.shape) for parameter in vectors["params"]] == [(3,), (3,), (3,)]
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.1, 0.0)
+
+
+def test_partitioned_parameters_are_known_by_their_whole_shape():
+    matrix = torch.nn.Parameter(torch.empty(0))
+    matrix.ds_shape = torch.Size([4, 4])
+    model = torch.nn.Module()
+    model.weight = matrix
+    assert parameter_groups(model, 0.1)[0]["params"] == [matrix]
+
+
+def test_tied_weights_are_optimized_once():
+    model = torch.nn.Sequential(torch.nn.Embedding(5, 4), torch.nn.Linear(4, 5, bias=False))
+    model[1].weight = model[0].weight
+    assert len(parameter_groups(model, 0.1)[0]["params"]) == 1
+
+
+def test_attention_on_a_cpu():
+    assert attention_kernel("auto", torch.device("cpu")) == "sdpa"
+    assert attention_kernel("eager", torch.device("cpu")) == "eager"
