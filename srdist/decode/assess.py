@@ -44,7 +44,7 @@ def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, for
         asked = [[_ask(tree, context, verdict) for verdict in verdicts] for context in _added(tree, chunk)]
         logprobs = tree.run()
         tree.crop(before)
-        scores.extend([sum(float(logprobs[part].sum()) for part in parts) for parts in pair] for pair in asked)
+        scores.extend([float(logprobs[part].sum()) for part in pair] for pair in asked)
     return np.exp(np.array(scores).reshape(-1, 2))
 
 
@@ -53,11 +53,10 @@ def _added(tree: TokenTree, chunk: Sequence[Context]) -> list[int]:
     return [tree.add(0, context.slot, context.tokens) + len(context.tokens) - 1 for context in chunk]
 
 
-def _ask(tree: TokenTree, slot: int, verdict: Sequence[int]) -> list[slice]:
+def _ask(tree: TokenTree, slot: int, verdict: Sequence[int]) -> slice:
     """Queue a verdict below a slot and ask for the score of each of its tokens."""
     first = tree.add(0, slot, verdict[:-1])
-    slots = [slot, *range(first, first + len(verdict) - 1)]
-    return [tree.ask(0, slot, np.array([token])) for slot, token in zip(slots, verdict, strict=True)]
+    return tree.ask_chain(0, [slot, *range(first, first + len(verdict) - 1)], verdict)
 
 
 def _chunks(contexts: Sequence[Context], branches: int, limit: int) -> list[Sequence[Context]]:

@@ -28,12 +28,14 @@ class LanguageModel:
         network: the model of `transformers`, in evaluation mode.
         context: longest sequence it can take, in tokens.
         vocabulary: number of token ids it has logits for.
+        free_tokens: about as many new tokens take as long as one, as the weights have to be read once anyway.
     """
 
     def __init__(self, network: PreTrainedModel):
         self.network = network.eval()
         self.network.generation_config = GenerationConfig()  # not the sampling that a base model may come with
         self.device = network.device
+        self.free_tokens = 96 if self.device.type == "cpu" else 256
         config = network.config.get_text_config(decoder=True)
         windows = [config.max_position_embeddings, getattr(config, "sliding_window", None)]
         self.context: int = min(window for window in windows if window)

@@ -16,8 +16,9 @@ from srdist.decode.assess import Context, assess
 from srdist.decode.corpus import PassageTable, longest_sequence
 from srdist.decode.model import LanguageModel
 from srdist.decode.score import passage_scores, ranking, title_scores
-from srdist.decode.search import Found, Level, Start, beam_search
+from srdist.decode.search import Found, beam_search
 from srdist.decode.tree import TokenTree
+from srdist.decode.walk import Level, Start
 from srdist.errors import UserError
 from srdist.storage.tables import MODEL
 from srdist.templates import Segments, load_tokenizer
@@ -116,7 +117,7 @@ class SelfRetriever:
         if not queries:
             return []
         started = time.monotonic()
-        prompts = [self._prompt(query) for query in queries]
+        prompts = [self.prompt(query) for query in queries]
         tree = TokenTree(self.model, prompts)
         titles = self._find_titles(tree, len(prompts))
         found = self._find_passages(tree, titles)
@@ -144,7 +145,12 @@ class SelfRetriever:
     def _stops(self) -> list[int]:
         return stop_tokens(self.segments.tokenizer)
 
-    def _prompt(self, query: str) -> list[int]:
+    def prompt(self, query: str) -> list[int]:
+        """Return the tokens of a query's prompt.
+
+        Raises:
+            UserError: it is empty, or too long for the model's context with the longest title and passage after it.
+        """
         prompt = self.segments.query_prompt(query)
         segments = self.segments
         verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))
@@ -159,7 +165,7 @@ class SelfRetriever:
     def _answer_prompt(self, retrieval: Retrieval) -> list[int]:
         segments, best = self.segments, retrieval.candidates[0]
         (title,), (passage,) = segments.titles([best.title]), segments.passages([best.text])
-        start = [*self._prompt(retrieval.query), *title, *segments.passage_separator, *passage]
+        start = [*self.prompt(retrieval.query), *title, *segments.passage_separator, *passage]
         return [*start, *segments.verdict_separator, *segments.positive, *segments.answer_separator]
 
     def _find_titles(self, tree: TokenTree, rows: int) -> list[list[Found]]:

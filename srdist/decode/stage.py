@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srdist.config import Config
 from srdist.progress import progress_bar
-from srdist.storage.files import write_text, written_aside
+from srdist.storage.files import write_text
 from srdist.storage.manifest import Manifest, read_manifest
 from srdist.storage.partitions import open_partitions
 from srdist.storage.runs import write_run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from srdist.decode.retriever import Retrieval, SelfRetriever
 
 RETRIEVE, ANSWERS = "retrieve", "answers"
-BATCHES = f"{RETRIEVE}/batches"
+BATCHES, ANSWER_BATCHES = f"{RETRIEVE}/batches", f"{ANSWERS}/batches"
 RESULTS, RUN, ANSWER_FILE = f"{RETRIEVE}/results.jsonl", f"{RETRIEVE}/run.trec", f"{ANSWERS}/answers.jsonl"
 
 Query = tuple[str, str]
@@ -58,15 +58,14 @@ def answer(config: Config, *, overwrite: bool = False) -> Manifest:
         "model": {"dtype": config.model.dtype},
         **config.model_dump(mode="json", include={"templates": True, "retrieve": {"answer_tokens"}}),
     }
-    stage = Stage(config.run_dir, "answer", settings, inputs, (ANSWERS,))
+    stage = Stage(config.run_dir, "answer", settings, inputs, (ANSWERS,), kept=(ANSWER_BATCHES,))
     return stage.run(lambda: _answer_all(config), overwrite=overwrite)
 
 
 def read_results(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
     """Read `retrieve/results.jsonl`: query id and what was found for it."""
-    with open(run_dir / RESULTS, encoding="utf-8") as file:
-        for line in file:
-            yield _from_record({"seconds": 0.0, **json.loads(line)})
+    for record in _read_lines(run_dir / RESULTS):
+        yield _from_record({"seconds": 0.0, **record})
 
 
 def test_queries(run_dir: Path) -> list[Query]:
@@ -90,22 +89,9 @@ def _load(config: Config) -> SelfRetriever:
 
 
 def _retrieve_all(config: Config) -> dict[str, Any]:
+    """Write the results and the run, without times: the same work gives the same bytes."""
     queries = test_queries(config.run_dir)
-    folder = config.run_dir / BATCHES
-    batches = sorted(folder.glob("batch-*.jsonl"))
-    done = len(_read_lines(batches))
-    todo = list(_batches(queries[done:], config.retrieve.batch_queries))
-    retriever = _load(config) if todo else None
-    for number, batch in enumerate(_shown(todo, "retrieve"), start=len(batches)):
-        found = retriever.search([text for _, text in batch], config.retrieve.top_k)
-        records = [_to_record(query, retrieval) for (query, _), retrieval in zip(batch, found, strict=True)]
-        write_text(folder / f"batch-{number:05d}.jsonl", _lines(records))
-    return _join(config, sorted(folder.glob("batch-*.jsonl")))
-
-
-def _join(config: Config, batches: list[Path]) -> dict[str, Any]:
-    """Write the results and the run from the batches, without times: the same work gives the same bytes."""
-    records = _read_lines(batches)
+    records = _in_batches(config, queries, BATCHES, _retrieve_batch, lambda retriever: _check(retriever, queries))
     seconds = sum(record.pop("seconds") for record in records)
     write_text(config.run_dir / RESULTS, _lines(records))
     rankings = ((r["query"], [(c["passage_id"], c["score"]) for c in r["candidates"]]) for r in records)
@@ -117,17 +103,49 @@ def _join(config: Config, batches: list[Path]) -> dict[str, Any]:
 
 
 def _answer_all(config: Config) -> dict[str, Any]:
-    results = list(read_results(config.run_dir))
-    retriever = _load(config)
-    answered = 0
-    with written_aside(config.run_dir / ANSWER_FILE) as aside, open(aside, "w", encoding="utf-8") as file:
-        for batch in _shown(list(_batches(results, config.retrieve.batch_queries)), "answer"):
-            answers = retriever.answers([retrieval for _, retrieval in batch])
-            for (query, retrieval), text in zip(batch, answers, strict=True):
-                passage = retrieval.candidates[0].passage_id if retrieval.candidates else None
-                answered += bool(text)
-                file.write(_lines([{"query": query, "answer": text, "passage": passage}]))
-    return {"queries": len(results), "answers": answered}
+    records = _in_batches(config, list(read_results(config.run_dir)), ANSWER_BATCHES, _answer_batch)
+    write_text(config.run_dir / ANSWER_FILE, _lines(records))
+    return {"queries": len(records), "answers": sum(bool(record["answer"]) for record in records)}
+
+
+def _check(retriever: SelfRetriever, queries: list[Query]) -> None:
+    """Refuse a query that is too long before the first one is decoded."""
+    for _, text in queries:
+        retriever.prompt(text)
+
+
+def _retrieve_batch(retriever: SelfRetriever, batch: list[Query]) -> list[dict[str, Any]]:
+    found = retriever.search([text for _, text in batch], retriever.config.retrieve.top_k)
+    return [_to_record(query, retrieval) for (query, _), retrieval in zip(batch, found, strict=True)]
+
+
+def _answer_batch(retriever: SelfRetriever, batch: list[tuple[str, Retrieval]]) -> list[dict[str, Any]]:
+    answers = retriever.answers([retrieval for _, retrieval in batch])
+    return [
+        {"query": query, "answer": text, "passage": r.candidates[0].passage_id if r.candidates else None}
+        for (query, r), text in zip(batch, answers, strict=True)
+    ]
+
+
+def _in_batches(
+    config: Config,
+    items: list[Any],
+    folder: str,
+    work: Callable[[SelfRetriever, list[Any]], list[dict[str, Any]]],
+    check: Callable[[SelfRetriever], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Turn items into one record each, a batch at a time; batches that an earlier process finished are read."""
+    files = sorted((config.run_dir / folder).glob("batch-*.jsonl"))
+    records = [record for path in files for record in _read_lines(path)]
+    todo = list(_batches(items[len(records) :], config.retrieve.batch_queries))
+    if todo:
+        retriever = _load(config)
+        check(retriever)
+        for number, batch in enumerate(_shown(todo, folder.partition("/")[0]), start=len(files)):
+            made = work(retriever, batch)
+            write_text(config.run_dir / folder / f"batch-{number:05d}.jsonl", _lines(made))
+            records += made
+    return records
 
 
 def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
@@ -144,12 +162,9 @@ def _shown(batches: list[list[Any]], what: str) -> Iterator[list[Any]]:
             bar.advance(task, len(batch))
 
 
-def _read_lines(paths: list[Path]) -> list[dict[str, Any]]:
-    records = []
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            records += [json.loads(line) for line in file]
-    return records
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def _lines(records: list[dict[str, Any]]) -> str:

@@ -73,6 +73,19 @@ class TokenTree:
         self._asked_tokens += len(tokens)
         return slice(start, self._asked_tokens)
 
+    def ask_chain(self, row: int, slots: Sequence[int], tokens: Sequence[int]) -> slice:
+        """Ask for the score of one token after each of some queued ones."""
+        start = self._asked_tokens
+        for slot, token in zip(slots, tokens, strict=True):
+            self.ask(row, slot, np.array([token]))
+        return slice(start, self._asked_tokens)
+
+    def room(self) -> list[int]:
+        """Return how many more tokens each row can take at hardly any cost."""
+        queued = [len(tokens) for tokens in self._tokens]
+        free = max(*queued, self.model.free_tokens // len(queued))
+        return [free - tokens for tokens in queued]
+
     def run(self) -> np.ndarray:
         """Send the queued tokens through the model.
 

@@ -51,18 +51,18 @@ class Stage:
 
         Args:
             work: writes the outputs and returns the counts for the manifest.
-            overwrite: discard what was made with another config or from other inputs.
+            overwrite: discard what was made with another config, from other inputs, or is damaged.
 
         Raises:
-            UserError: the stage was made or begun differently, or another process is running it.
+            UserError: the stage was made or begun differently, is damaged, or another process is running it.
         """
         pending = manifest_path(self.run_dir, f".{self.name}.pending")
         with self._lock():
             path = manifest_path(self.run_dir, self.name)
             if path.exists() and not self._discard_if_changed(path, overwrite):
                 manifest = read_manifest(self.run_dir, self.name)
-                manifest.verify(self.run_dir, checksums=False)
-                return manifest
+                if not self._discard_if_damaged(manifest, overwrite):
+                    return manifest
             if pending.exists():
                 self._discard_if_changed(pending, overwrite)
             started, before = time.monotonic(), self._seconds_spent(pending)
@@ -97,6 +97,18 @@ class Stage:
         self._remove((*self.outputs, *self.kept))
         path.unlink()
         return True
+
+    def _discard_if_damaged(self, manifest: Manifest, overwrite: bool) -> bool:
+        """Check the outputs; on damage remove them all, or refuse."""
+        try:
+            manifest.verify(self.run_dir, checksums=overwrite)
+        except UserError:
+            if not overwrite:
+                raise
+            self._remove((*self.outputs, *self.kept))
+            manifest_path(self.run_dir, self.name).unlink()
+            return True
+        return False
 
     def _differences(self, settings: dict[str, Any], inputs: dict[str, str]) -> list[str]:
         before, now = _flat(settings), _flat(json.loads(json.dumps(self.settings)))

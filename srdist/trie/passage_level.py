@@ -135,7 +135,7 @@ class PassageLevel:
         at = np.searchsorted(self.duplicate, row)
         again = at < len(self.duplicate) and self.duplicate[at] == row
         original = int(self.original[at]) if again else row
-        title_end = self.starts[np.searchsorted(self.starts, passage, side="right")] - self.first_passage
-        begin, end = np.searchsorted(self.duplicate, [original, title_end])
+        next_title = self.starts[np.searchsorted(self.starts, passage, side="right")] - self.first_passage
+        begin, end = np.searchsorted(self.duplicate, [original, next_title])
         others = self.duplicate[begin:end][self.original[begin:end] == original]
         return [self.first_passage + row for row in (original, *others.tolist())]

@@ -50,7 +50,7 @@ def _build(config: Config, corpus: dict[str, str]) -> dict[str, Any]:
                     progress.advance(bar)
     build_titles(run_dir, about)
     counts = Trie(run_dir).counts()
-    size = sum(path.stat().st_size for path in (run_dir / TRIE).iterdir())
+    size = sum(path.stat().st_size for path in (run_dir / TRIE).glob("*.arrow"))
     return {**counts, "bytes": size, "bytes_per_passage": round(size / counts["passages"], 3)}
 
 

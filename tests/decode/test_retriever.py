@@ -155,3 +155,9 @@ def test_a_missing_model_is_named(tmp_path):
     (tmp_path / "model" / "config.json").unlink()
     with pytest.raises(UserError, match="srdist train"):
         SelfRetriever.load(tmp_path, config)
+
+
+def test_an_unknown_device_is_named(tmp_path):
+    config = make_run(tmp_path, device="abacus")
+    with pytest.raises(UserError, match="device abacus"):
+        SelfRetriever.load(tmp_path, config)

@@ -1,5 +1,7 @@
 """Narrow beams equal a plain beam search; full width equals `generate` of transformers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 
 from srdist.bench.reference import decoder
 from srdist.decode import SelfRetriever
-from srdist.decode.search import Level, Start, beam_search
+from srdist.decode.search import beam_search
 from srdist.decode.tree import TokenTree
+from srdist.decode.walk import Level, Start
 from srdist.trie import Edges
 from tests.decode.tiny_run import QUERIES_TEXT, make_run
 
@@ -88,15 +91,30 @@ def test_forced_tokens_cost_no_forward(tmp_path, monkeypatch):
     retriever = SelfRetriever.load(tmp_path, config)
     forwards, score = [], retriever.model.score
     monkeypatch.setattr(retriever.model, "score", lambda tokens, *rest: forwards.append(1) or score(tokens, *rest))
+    monkeypatch.setattr(retriever.model, "free_tokens", 0)
     found = found_titles(retriever, retriever.segments.query_prompt("q"), 2, 2)
     assert len(found) == 2 and len(forwards) == 2
 
 
-class FakeTree:
-    """Gives the scores of a table instead of a model's."""
+@pytest.mark.parametrize("width, keep", [(2, 2), (10, 5)])
+def test_looking_ahead_saves_forwards_and_changes_nothing(retriever, monkeypatch, width, keep):
+    prompt, score, results = retriever.segments.query_prompt("q"), retriever.model.score, []
+    for free_tokens in (0, 64):
+        forwards = []
+        monkeypatch.setattr(retriever.model, "free_tokens", free_tokens)
+        monkeypatch.setattr(retriever.model, "score", lambda *a, log=forwards: log.append(1) or score(*a))
+        found = found_titles(retriever, prompt, width, keep)
+        results.append((len(forwards), [item.number for item in found], [item.logprob for item in found]))
+    (many, *plain), (few, *ahead) = results
+    assert few < many and ahead[0] == plain[0]
+    assert ahead[1] == pytest.approx(plain[1], abs=1e-5)
 
-    def __init__(self, scores):
-        self.scores, self.paths, self.asked, self.length = scores, [()], [], 1
+
+class FakeTree:
+    """Gives the scores of a table instead of a model's; always has `room` for looking ahead."""
+
+    def __init__(self, scores, room):
+        self.scores, self.paths, self.asked, self.free = scores, [()], [], room
 
     def add(self, row, parent, tokens):
         first, path = len(self.paths), self.paths[parent]
@@ -106,36 +124,36 @@ class FakeTree:
         return first
 
     def ask(self, row, slot, tokens):
+        return self.ask_chain(row, [slot] * len(tokens), tokens)
+
+    def ask_chain(self, row, slots, tokens):
         start = len(self.asked)
-        self.asked += [self.scores((*self.paths[slot], int(token))) for token in tokens]
+        self.asked += [self.scores((*self.paths[slot], int(token))) for slot, token in zip(slots, tokens, strict=True)]
         return slice(start, len(self.asked))
+
+    def room(self):
+        return [self.free]
 
     def run(self):
         scores, self.asked = np.array(self.asked), []
         return scores
 
 
-class DictLevel:
-    """A trie of single edges over sequences; a node is a prefix."""
+def level_of(sequences):
+    """Return a trie without chains; its nodes are all prefixes."""
+    prefixes = sorted({s[:n] for s in sequences for n in range(len(s))}, key=lambda s: (len(s), s))
 
-    end = 0
-
-    def __init__(self, sequences):
-        self.sequences = sequences
-        self.prefixes = sorted({s[:n] for s in sequences for n in range(len(s))}, key=lambda s: (len(s), s))
-
-    def edges(self, nodes):
+    def edges(nodes):
         rows = []
         for source, node in enumerate(nodes):
-            prefix = self.prefixes[node]
-            for token in sorted({s[len(prefix)] for s in self.sequences if s[: len(prefix)] == prefix and s != prefix}):
+            prefix = prefixes[node]
+            for token in sorted({s[len(prefix)] for s in sequences if s[: len(prefix)] == prefix and s != prefix}):
                 longer = (*prefix, token)
-                rows += [(source, token, ~number) for number, s in enumerate(self.sequences) if s == longer]
-                rows += [(source, token, self.prefixes.index(longer))] if longer in self.prefixes else []
+                rows += [(source, token, ~number) for number, s in enumerate(sequences) if s == longer]
+                rows += [(source, token, prefixes.index(longer))] if longer in prefixes else []
         return Edges(*np.array(rows, dtype=np.int64).reshape(-1, 3).T)
 
-    def chain(self, target):
-        return np.empty(0, dtype=np.int64)
+    return Level(edges, lambda target: np.empty(0, dtype=np.int64), end=0)
 
 
 sequence = st.lists(st.integers(1, 3), max_size=4).map(lambda tokens: (*tokens, 0))
@@ -143,13 +161,16 @@ sequence = st.lists(st.integers(1, 3), max_size=4).map(lambda tokens: (*tokens, 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(sequence, min_size=1, max_size=8, unique=True), st.integers(1, 9), st.integers(1, 9), st.randoms())
-def test_keep_and_width_of_any_trie(sequences, width, keep, random):
-    """With scores of a few values there are ties: the order stays a function of score, token and target."""
+def test_any_trie_with_equal_scores(sequences, width, keep, random):
+    """Scores of a few values make ties; looking ahead changes nothing, and full width finds the best."""
     table = {}
     scores = lambda path: table.setdefault(path, -random.randint(0, 3) / 4)  # noqa: E731
-    (found,) = beam_search(FakeTree(scores), DictLevel(sequences), [Start(0, 0, [], 0)], width, keep)
-    (again,) = beam_search(FakeTree(scores), DictLevel(sequences), [Start(0, 0, [], 0)], width, keep)
-    assert found == again
+    start = [Start(0, 0, [], 0)]
+    rooms = (0, 2, 5, 100)
+    results = [beam_search(FakeTree(scores, room), level_of(sequences), start, width, keep)[0] for room in rooms]
+    found = results[0]
+    for other in results[1:]:
+        assert [replace(item, slot=0) for item in other] == [replace(item, slot=0) for item in found]
     total = {n: sum(scores(s[: end + 1]) for end in range(len(s))) for n, s in enumerate(sequences)}
     assert [item.logprob for item in found] == pytest.approx([total[item.number] for item in found])
     keys = [(-item.logprob, item.number) for item in found]

@@ -110,6 +110,35 @@ def test_answers_name_their_passage(run):
     assert manifest.counts["queries"] == 7
 
 
+def test_a_query_that_is_too_long_is_refused_before_the_first_is_decoded(tmp_path, monkeypatch):
+    config = make_run(tmp_path, queries=["short", "word " * 2000], batch_queries=1)
+    monkeypatch.setattr(SelfRetriever, "search", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="context has room"):
+        stage.retrieve(config)
+
+
+def test_answers_go_on_after_a_kill_with_the_same_bytes(run, monkeypatch):
+    whole, broken = run("whole"), run("broken")
+    for config in (whole, broken):
+        stage.retrieve(config)
+    stage.answer(whole)
+    answers, calls = SelfRetriever.answers, []
+
+    def dies_at_the_second(self, retrievals):
+        calls.append(len(retrievals))
+        if len(calls) == 2:
+            raise Killed
+        return answers(self, retrievals)
+
+    monkeypatch.setattr(SelfRetriever, "answers", dies_at_the_second)
+    with pytest.raises(Killed):
+        stage.answer(broken)
+    stage.answer(broken)
+    assert len(calls) == 2 + 3
+    files = [(config.run_dir / stage.ANSWER_FILE).read_bytes() for config in (whole, broken)]
+    assert files[0] == files[1]
+
+
 def test_answers_need_the_results(run):
     with pytest.raises(UserError, match="srdist retrieve"):
         stage.answer(run())

@@ -61,6 +61,14 @@ def test_overwrite_removes_the_old_output_first(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["file"]
 
 
+@pytest.mark.parametrize("damage", ["jello", "he"])
+def test_overwrite_mends_a_damaged_stage(tmp_path, damage):
+    stage(tmp_path).run(writer(tmp_path, []))
+    (tmp_path / "out/file").write_text(damage)
+    stage(tmp_path).run(writer(tmp_path, []), overwrite=True)
+    assert (tmp_path / "out/file").read_text() == "hello"
+
+
 def test_interrupted_work_is_taken_up_again(tmp_path):
     def dies():
         (tmp_path / "work").mkdir()
