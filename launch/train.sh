@@ -2,7 +2,11 @@
 # Train on this machine: launch/train.sh CONFIG [RANKS] [options of `srdist train`]
 set -euo pipefail
 config=${1:?usage: launch/train.sh CONFIG [RANKS] [options of srdist train]}
-ranks=${2:-auto}
-shift $(($# < 2 ? 1 : 2))
+shift
+ranks=auto
+if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+    ranks=$1
+    shift
+fi
 "$(dirname "$0")/setup.sh"
 exec "$(dirname "$0")/../.venv/bin/srdist" train "$config" --set "train.processes=$ranks" "$@"

@@ -15,5 +15,5 @@ def ray_of_the_session():
     from srdist.cluster.ray import ray_cluster
     from srdist.config.schema import ClusterConfig
 
-    with ray_cluster(ClusterConfig(workers=2, worker_memory_mb=100)):
+    with ray_cluster(ClusterConfig(workers=2, object_store_mb=100)):
         yield

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -31,6 +32,17 @@ def records(path):
             pieces = b""
 
 
+def finished_records(path):
+    """Return the records once W&B's own process, which may lag behind, has written the last one."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        found = list(records(path))
+        if found and found[-1].HasField("exit"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{path} is not finished")
+
+
 def test_disabled_tracking_writes_nothing(tmp_path):
     tracker = Tracker(config(tmp_path, "disabled"), STAGE)
     tracker.log({"step": 1})
@@ -53,7 +65,7 @@ def test_an_offline_run_can_be_read_back(tmp_path, capfd):
     tracker.close()
     (path,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
     assert path.name == f"run-{run_id(settings, STAGE)}.wandb"
-    found = list(records(path))
+    found = finished_records(path)
     run = next(record.run for record in found if record.HasField("run"))
     assert (run.run_id, run.run_group, run.job_type, run.project) == (
         run_id(settings, STAGE),

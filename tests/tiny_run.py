@@ -86,10 +86,10 @@ def make_experiment(folder: Path, documents: int = 24, **changes) -> Path:
         },
         "retrieve": {"titles": 3, "passages": 2, "title_beams": 4, "passage_beams": 3, "answer_tokens": 4},
         "tracking": {"wandb": "disabled"},
-        "cluster": {"workers": 2, "worker_memory_mb": 100},
+        "cluster": {"workers": 2, "object_store_mb": 100},
     }
     for section, values in changes.items():
-        config[section] = {**config[section], **values} if isinstance(values, dict) else values
+        config[section] = {**config[section], **values}
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     return path

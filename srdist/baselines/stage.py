@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from srdist.baselines.bm25 import rank_with_bm25
 from srdist.config.schema import Config
 from srdist.progress import progress_bar
-from srdist.storage.manifest import Manifest, read_manifest
+from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.partitions import open_partitions
 from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
-from srdist.storage.tables import PASSAGES, QUERIES, TITLES
+from srdist.storage.tables import PASSAGES, QUERIES, TITLES, read_test_queries
 
 BASELINES = "baselines"
 TOP_K = 100
@@ -27,12 +25,11 @@ def baselines(config: Config, *, overwrite: bool = False) -> Manifest:
     Raises:
         UserError: `prepare` has not finished, or the run's folder holds something made differently.
     """
-    prepared = read_manifest(config.run_dir, "prepare")
     stage = Stage(
         config.run_dir,
         "baselines",
         settings={"language": config.corpus.language, "top_k": TOP_K},
-        inputs={folder: prepared.digest(f"{folder}/") for folder in (PASSAGES, TITLES, QUERIES)},
+        inputs=verified_inputs(config.run_dir, "prepare", PASSAGES, TITLES, QUERIES),
         outputs=(BASELINES,),
     )
     return stage.run(lambda: _work(config), overwrite=overwrite)
@@ -40,7 +37,7 @@ def baselines(config: Config, *, overwrite: bool = False) -> Manifest:
 
 def _work(config: Config) -> dict[str, Any]:
     ids, texts = _titled_passages(config.run_dir)
-    queries = _test_queries(config.run_dir)
+    queries = [(row["id"], row["text"]) for row in read_test_queries(config.run_dir)]
     rankings: list[tuple[str, list[tuple[str, float]]]] = []
     with progress_bar() as progress:
         bar = progress.add_task("BM25", total=len(queries), note=f"{len(ids):,} passages")
@@ -63,9 +60,3 @@ def _titled_passages(run_dir: Path) -> tuple[list[str], list[str]]:
         title_of = titles["title"].take(passages["title"]).to_pylist()
         texts += [f"{title} {text}" for title, text in zip(title_of, passages["text"].to_pylist(), strict=True)]
     return ids, texts
-
-
-def _test_queries(run_dir: Path) -> list[tuple[str, str]]:
-    """Return id and text of the test queries."""
-    table = pa.concat_tables(open_partitions(run_dir / QUERIES)).select(["id", "text", "split"])
-    return [(row["id"], row["text"]) for row in table.to_pylist() if row["split"] == "test"]

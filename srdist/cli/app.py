@@ -42,9 +42,9 @@ def _set_debug(debug: bool) -> None:
 def _run(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> None:
     try:
         run_stages(config, stages, overwrite)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
         console.print("interrupted; run the same command again to go on")
-        raise typer.Exit(130) from None
+        raise typer.Exit(stop.code if isinstance(stop, SystemExit) else 130) from None
 
 
 def _stage_command(stage: StageCommand) -> None:

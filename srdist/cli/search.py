@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from srdist.decode import Retrieval, SelfRetriever
+from srdist.errors import UserError
 from srdist.progress import console
 
 
@@ -18,7 +19,13 @@ def search_and_print(run_dir: Path, queries: list[str] | None, k: int, answers: 
     """Search each query and print what was found; without queries read them from the standard input."""
     retriever = SelfRetriever.load(run_dir)
     for query in queries or _typed():
-        (found,) = retriever.search([query], k)
+        try:
+            (found,) = retriever.search([query], k)
+        except UserError as error:
+            if queries:
+                raise
+            console.print(str(error), style="red", markup=False)
+            continue
         answer = retriever.answer(found) if answers and found.candidates else None
         if as_json:
             print(json.dumps({**dataclasses.asdict(found), "answer": answer}, ensure_ascii=False), flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from srdist.config import Config
 from srdist.config.load import save_config
 from srdist.progress import console
+from srdist.storage.manifest import manifest_path
 
 if TYPE_CHECKING:
     from srdist.storage.manifest import Manifest
@@ -105,9 +105,10 @@ def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool
     """Run stages in order and close with a table of what was made and where."""
     table = Table("stage", "made", "where", "time", title=f"{config.name}: {config.run_dir}", title_justify="left")
     for stage in stages:
-        started = time.monotonic()
+        path = manifest_path(config.run_dir, stage.name)
+        before = path.stat().st_mtime_ns if path.exists() else None
         manifest = stage.run(config, overwrite)
-        fresh = time.monotonic() - started >= manifest.seconds
+        fresh = path.stat().st_mtime_ns != before
         save_config(config, config.run_dir / "config.yaml")
         made = ", ".join(_made(stage, manifest))
         spent = f"{manifest.seconds / 60:.1f} min" if manifest.seconds >= 60 else f"{manifest.seconds:.1f} s"

@@ -28,8 +28,9 @@ def ray_cluster(config: ClusterConfig) -> Iterator[None]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if "RAY_ADDRESS" not in os.environ:
         options |= {
-            "num_cpus": config.workers or os.cpu_count(),
-            "object_store_memory": config.worker_memory_mb << 20,
+            "address": "local",
+            "num_cpus": config.workers or len(os.sched_getaffinity(0)),
+            "object_store_memory": config.object_store_mb << 20,
             "include_dashboard": False,
         }
     try:
@@ -43,7 +44,7 @@ def ray_cluster(config: ClusterConfig) -> Iterator[None]:
 
 
 def run_tasks(
-    function: Callable[..., Any], arguments: Iterable[tuple], *, in_flight: int | None = None
+    function: Callable[..., Any], arguments: Iterable[tuple], *, in_flight: int | None = None, gpu: bool = False
 ) -> Iterator[tuple[int, Any]]:
     """Run one Ray task per tuple of arguments; give (index, result) as they finish.
 
@@ -53,14 +54,17 @@ def run_tasks(
         function: a module-level function; large arguments should be `ray.put` once.
         arguments: read lazily, so that at most `in_flight` of them are in memory.
         in_flight: tasks submitted and not finished; None: two per CPU.
+        gpu: each task takes one GPU, where the cluster has any.
 
     Raises:
         UserError: a task raised it, or its worker died four times.
     """
     import ray
 
-    in_flight = in_flight or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    remote = ray.remote(num_cpus=1, max_retries=3)(function)
+    has = ray.cluster_resources()
+    in_flight = in_flight or 2 * max(1, int(has.get("CPU", 1)))
+    gpus = 1 if gpu and has.get("GPU") else 0
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=3)(function)
     running: dict[Any, int] = {}
     waiting = enumerate(arguments)
     exhausted = False
@@ -85,5 +89,6 @@ def _result(ray: Any, reference: Any) -> Any:
         if isinstance(error.cause, UserError):
             raise error.cause from None
         raise
-    except ray.exceptions.WorkerCrashedError:
-        raise UserError("a Ray worker died four times at the same task", cure="look for a lack of memory") from None
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
+        what = f"a Ray worker died four times at the same task ({type(error).__name__})"
+        raise UserError(what, cure="look for a lack of memory; cluster.workers makes it fewer at once") from None

@@ -89,7 +89,9 @@ def _apply(data: dict, override: str) -> None:
         raise UserError(f"--set {override!r}: the value is not valid YAML") from None
     *sections, last = key.split(".")
     for section in sections:
-        data = data.setdefault(section, {})
+        if data.get(section) is None:
+            data[section] = {}
+        data = data[section]
         if not isinstance(data, dict):
             raise UserError(f"--set {override!r}: {section} is not a section")
     data[last] = value

@@ -44,8 +44,8 @@ class QuerySource(Section):
 
 class SampleConfig(Section):
     documents: Positive
-    """documents to keep: every gold document of a query, then others drawn by seed; a larger sample of
-    the same seed contains every smaller one"""
+    """documents to keep: the gold documents of test queries, then of training queries, then others, each
+    drawn by seed; a larger sample of the same seed contains every smaller one"""
     seed: int = 0
     """seed of the draw"""
 
@@ -55,6 +55,8 @@ class TitlesConfig(Section):
     """lower-case titles, as the paper does"""
     words: Positive = 8
     """words of a title made from the text, for documents without one"""
+    replace: bool = False
+    """make titles from the text for all documents, whatever title they have"""
     model: ModelName | None = None
     """model that writes titles for documents without one; null takes the text's first words"""
     prompt: str = "Text: {text}\nA short title for this text:"
@@ -245,7 +247,7 @@ class TrackingConfig(Section):
 class ClusterConfig(Section):
     workers: Positive | None = None
     """Ray workers on this machine; null: one per CPU"""
-    worker_memory_mb: Positive = 400
+    object_store_mb: Positive = 400
     """Ray's object store on this machine, in MB"""
 
 
@@ -280,3 +282,13 @@ class Config(Section):
         if len(set(names)) < len(names):
             raise ValueError("mixture.phases: two phases have the same name")
         return self
+
+
+WITHOUT_INFLUENCE = {
+    "output": True,
+    "tracking": True,
+    "cluster": True,
+    "train": {"processes", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints"},
+    "retrieve": {"batch_queries", "forward_tokens", "device"},
+}
+"""Fields that change how a run is made, but not what comes out: stages leave them out of what they compare."""

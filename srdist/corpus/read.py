@@ -30,7 +30,7 @@ def read_documents(config: CorpusConfig, bad: BadRecords) -> Iterator[Document]:
         yield from _all_documents(config, bad)
         return
     queries = read_queries(config, bad.quiet())
-    sample = choose_sample(_all_documents(config, bad.quiet()), queries, config.sample)
+    sample = choose_sample(_all_documents(config, bad.quiet()), queries, config.sample, config.titles.lowercase)
     yield from filter(sample.keeps, _all_documents(config, bad))
 
 

@@ -1,4 +1,4 @@
-"""A part of a corpus that keeps every gold document and grows without exchanging any."""
+"""A part of a corpus that keeps the gold documents and grows without exchanging any."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from srdist.corpus.records import Document, Query
 from srdist.corpus.titles import normalise_title
 from srdist.errors import UserError
 
+Rank = tuple[int, int]
+"""Order in which documents enter a sample: gold of test queries, gold of others, all others; then by draw."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -19,57 +22,58 @@ class Sample:
 
     Attributes:
         seed: key of the draw.
-        gold_ids: ids of gold documents.
-        gold_titles: titles of gold documents, normalised.
-        limit: of the others, those whose draw is below this number are kept.
+        gold: for the test queries, then for the others: ids and normalised titles of gold documents.
+        lowercase: titles are compared in lower case.
+        last: rank of the last document that is kept.
     """
 
     seed: int
-    gold_ids: frozenset[str]
-    gold_titles: frozenset[str]
-    limit: int = 0
+    gold: tuple[frozenset[str], frozenset[str]]
+    lowercase: bool
+    last: Rank = (3, 0)
 
-    def is_gold(self, document: Document) -> bool:
-        """Tell whether a query has the document as gold, by id or by title."""
-        return document.id in self.gold_ids or normalise_title(document.title) in self.gold_titles
-
-    def draw(self, document: Document) -> int:
-        """Return the document's number in the draw: a keyed hash of its id, 128 bits."""
+    def rank(self, document: Document) -> Rank:
+        """Return the document's place in the order of entry: its kind, and a keyed hash of its id (128 bits)."""
+        names = {f"id:{document.id}", f"title:{normalise_title(document.title, self.lowercase)}"}
+        kind = next((kind for kind, gold in enumerate(self.gold) if names & gold), 2)
         key = f"{self.seed}:{document.id}".encode()
-        return int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "big")
+        return kind, int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "big")
 
     def keeps(self, document: Document) -> bool:
         """Tell whether the document is in the sample."""
-        return self.is_gold(document) or self.draw(document) < self.limit
+        return self.rank(document) <= self.last
 
 
-def choose_sample(documents: Iterable[Document], queries: Iterable[Query], config: SampleConfig) -> Sample:
-    """Choose `config.documents` documents: all gold ones, then those with the smallest draw.
+def choose_sample(
+    documents: Iterable[Document], queries: Iterable[Query], config: SampleConfig, lowercase: bool
+) -> Sample:
+    """Choose `config.documents` documents: gold of test queries, then other gold, then others by draw.
 
-    Reads `documents` once and keeps one number for each chosen one. With the same seed and queries a
-    larger sample contains every smaller one.
+    Reads `documents` once and keeps one rank for each chosen one. With the same seed and queries a larger
+    sample contains every smaller one.
 
     Raises:
-        UserError: the corpus has fewer documents, or more gold documents, than the sample.
+        UserError: the corpus has fewer documents than the sample, or the test queries more gold documents.
     """
-    gold = [gold for query in queries for gold in query.gold]
-    ids = frozenset(item.document for item in gold if item.document is not None)
-    titles = frozenset(normalise_title(item.title) for item in gold if item.document is None and item.title)
-    nothing = Sample(config.seed, ids, titles)
-    smallest: list[int] = []
-    total = kept_gold = 0
+    gold: tuple[set[str], set[str]] = (set(), set())
+    for query in queries:
+        for item in query.gold:
+            by_id = item.document is not None
+            name = f"id:{item.document}" if by_id else f"title:{normalise_title(item.title or '', lowercase)}"
+            gold[query.split != "test"].add(name)
+    everything = Sample(config.seed, (frozenset(gold[0]), frozenset(gold[1])), lowercase)
+    chosen: list[Rank] = []  # a heap of negated ranks: the last one to enter stands first
+    total = test_gold = 0
     for document in documents:
         total += 1
-        if nothing.is_gold(document):
-            kept_gold += 1
-        elif len(smallest) < config.documents:
-            heapq.heappush(smallest, -nothing.draw(document))
+        kind, draw = everything.rank(document)
+        test_gold += kind == 0
+        if len(chosen) < config.documents:
+            heapq.heappush(chosen, (-kind, -draw))
         else:
-            heapq.heappushpop(smallest, -nothing.draw(document))
-    _check(config.documents, total, kept_gold)
-    others = config.documents - kept_gold
-    limit = sorted(-number for number in smallest)[others - 1] + 1 if others else 0
-    return Sample(config.seed, ids, titles, limit)
+            heapq.heappushpop(chosen, (-kind, -draw))
+    _check(config.documents, total, test_gold)
+    return Sample(config.seed, everything.gold, lowercase, last=(-chosen[0][0], -chosen[0][1]))
 
 
 def _check(wanted: int, total: int, gold: int) -> None:
@@ -77,5 +81,5 @@ def _check(wanted: int, total: int, gold: int) -> None:
         cure = f"set corpus.sample.documents to {total} or less"
         raise UserError(f"the sample should have {wanted} documents, the corpus has {total}", cure=cure)
     if wanted < gold:
-        cure = f"set corpus.sample.documents to {gold} or more, or take fewer queries"
-        raise UserError(f"the sample should have {wanted} documents, the queries have {gold} gold ones", cure=cure)
+        cure = f"set corpus.sample.documents to {gold} or more, or take fewer test queries"
+        raise UserError(f"the sample should have {wanted} documents, the test queries have {gold} gold ones", cure=cure)

@@ -151,14 +151,16 @@ class SelfRetriever:
         Raises:
             UserError: it is empty, or too long for the model's context with the longest title and passage after it.
         """
+        if not query.strip():
+            raise UserError("the query is empty")
         prompt = self.segments.query_prompt(query)
         segments = self.segments
         verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))
         after = len(segments.passage_separator) + len(segments.verdict_separator) + verdict
         room = self.model.context - self.longest - after - self.config.retrieve.answer_tokens
-        if not prompt or len(prompt) > room:
+        if len(prompt) > room:
             shown = query if len(query) <= 60 else query[:57] + "..."
-            what = f"the query {shown!r} has {len(prompt)} tokens; the model's context has room for 1 to {room}"
+            what = f"the query {shown!r} has {len(prompt)} tokens; the model's context has room for {room}"
             raise UserError(what, cure="shorten the query, or prepare the corpus with shorter passages")
         return prompt
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srdist.config import Config
+from srdist.config.schema import WITHOUT_INFLUENCE
 from srdist.progress import progress_bar
 from srdist.storage.files import write_text
-from srdist.storage.manifest import Manifest, read_manifest
-from srdist.storage.partitions import open_partitions
+from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
-from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE
+from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE, read_test_queries
 
 if TYPE_CHECKING:
     from srdist.decode.retriever import Retrieval, SelfRetriever
@@ -36,11 +36,11 @@ def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
     Raises:
         UserError: an earlier stage is missing, or a query does not fit into the model's context.
     """
-    sections = {"retrieve": {"titles", "passages", "title_beams", "passage_beams", "tau", "delta", "top_k"}}
     settings = {
         "name": config.name,
         "model": {"dtype": config.model.dtype},
-        **config.model_dump(mode="json", include={"templates": True, **sections}),
+        "templates": config.templates.model_dump(mode="json"),
+        "retrieve": config.retrieve.model_dump(mode="json", exclude={*WITHOUT_INFLUENCE["retrieve"], "answer_tokens"}),
     }
     stage = Stage(config.run_dir, "retrieve", settings, _inputs(config.run_dir), (RETRIEVE,), kept=(BATCHES,))
     return stage.run(lambda: _retrieve_all(config), overwrite=overwrite)
@@ -52,8 +52,10 @@ def answer(config: Config, *, overwrite: bool = False) -> Manifest:
     Raises:
         UserError: the stage `retrieve` has not finished.
     """
-    results = read_manifest(config.run_dir, "retrieve").files[RESULTS]["sha256"]
-    inputs = {"results": results, "model": read_manifest(config.run_dir, "train").digest(f"{MODEL}/")}
+    inputs = {
+        **verified_inputs(config.run_dir, "retrieve", RETRIEVE),
+        **verified_inputs(config.run_dir, "train", MODEL),
+    }
     settings = {
         "model": {"dtype": config.model.dtype},
         **config.model_dump(mode="json", include={"templates": True, "retrieve": {"answer_tokens"}}),
@@ -68,18 +70,16 @@ def read_results(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
         yield _from_record({"seconds": 0.0, **record})
 
 
-def test_queries(run_dir: Path) -> list[Query]:
-    """Return the test queries of a run, in order."""
-    rows = [
-        row for table in open_partitions(run_dir / QUERIES) for row in table.select(["id", "text", "split"]).to_pylist()
-    ]
-    return [(row["id"], row["text"]) for row in rows if row["split"] == "test"]
+def _test_queries(run_dir: Path) -> list[Query]:
+    return [(row["id"], row["text"]) for row in read_test_queries(run_dir)]
 
 
 def _inputs(run_dir: Path) -> dict[str, str]:
     made_by = {"train": [MODEL], "index": [TRIE], "prepare": [TOKENS, TITLES, PASSAGES, QUERIES]}
-    manifests = {stage: read_manifest(run_dir, stage) for stage in made_by}
-    return {folder: manifests[stage].digest(f"{folder}/") for stage, folders in made_by.items() for folder in folders}
+    inputs: dict[str, str] = {}
+    for stage, folders in made_by.items():
+        inputs |= verified_inputs(run_dir, stage, *folders)
+    return inputs
 
 
 def _load(config: Config) -> SelfRetriever:
@@ -90,7 +90,7 @@ def _load(config: Config) -> SelfRetriever:
 
 def _retrieve_all(config: Config) -> dict[str, Any]:
     """Write the results and the run, without times: the same work gives the same bytes."""
-    queries = test_queries(config.run_dir)
+    queries = _test_queries(config.run_dir)
     records = _in_batches(config, queries, BATCHES, _retrieve_batch, lambda retriever: _check(retriever, queries))
     seconds = sum(record.pop("seconds") for record in records)
     write_text(config.run_dir / RESULTS, _lines(records))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from srdist.errors import UserError
 from srdist.storage.partitions import open_partitions
 from srdist.storage.runs import read_run
-from srdist.storage.tables import PASSAGES, QUERIES
+from srdist.storage.tables import PASSAGES, read_test_queries
 
 SELF_RETRIEVAL = "Self-Retrieval"
 SYSTEM_NAMES = {"bm25": "BM25"}
@@ -35,14 +35,8 @@ class JudgedQuery:
 
 def read_judged_queries(run_dir: Path) -> list[JudgedQuery]:
     """Read the test queries, in the order of `queries/`."""
-    rows = pa.concat_tables(open_partitions(run_dir / QUERIES)).to_pylist()
-    return [
-        JudgedQuery(
-            row["id"], row["text"], row["answers"], row["gold_documents"], row["gold_passages"], row["gold_titles"]
-        )
-        for row in rows
-        if row["split"] == "test"
-    ]
+    columns = ("id", "text", "answers", "gold_documents", "gold_passages", "gold_titles")
+    return [JudgedQuery(*(row[column] for column in columns)) for row in read_test_queries(run_dir)]
 
 
 def run_files(run_dir: Path) -> dict[str, Path]:

@@ -27,7 +27,7 @@ from srdist.evaluate.records import (
     run_files,
 )
 from srdist.storage.files import sha256, write_json, write_text
-from srdist.storage.manifest import Manifest, read_manifest
+from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.stage import Stage
 from srdist.storage.tables import PASSAGES, QUERIES
 
@@ -47,11 +47,9 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
     """
     parse_measures(config.evaluate.measures)
     run_dir = config.run_dir
-    inputs = {folder: read_manifest(run_dir, "prepare").digest(f"{folder}/") for folder in (QUERIES, PASSAGES)}
-    for name in ("retrieve", "answer", "baselines"):
-        manifest = read_manifest(run_dir, name)
-        manifest.verify(run_dir, checksums=False)
-        inputs[name] = manifest.digest()
+    inputs = verified_inputs(run_dir, "prepare", QUERIES, PASSAGES)
+    for name, folder in (("retrieve", "retrieve"), ("answer", "answers"), ("baselines", "baselines")):
+        inputs |= verified_inputs(run_dir, name, folder)
     inputs |= {system: sha256(path) for system, path in run_files(run_dir).items()}
     settings = {"name": config.name, "measures": config.evaluate.measures, "titles": config.retrieve.titles}
     stage = Stage(run_dir, "evaluate", settings=settings, inputs=inputs, outputs=(EVALUATE,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -74,6 +75,8 @@ def write_chunk(path: Path, documents: list[Document], config: Config) -> int:
 
 def _title(document: Document, config: Config) -> str:
     settings = config.corpus.titles
+    if settings.replace:
+        document = dataclasses.replace(document, title="")
     return title_of(document, _titler(settings, config.corpus.language), settings.lowercase)
 
 

@@ -1,7 +1,7 @@
 """Find the passages that answer each query.
 
-A query names gold documents or paragraphs. Its gold passages are the passages of those; where some of them
-contain one of its answers and others do not, only those that do.
+A query names gold documents or paragraphs: their passages are judged relevant. Its gold passages are the judged
+ones; where some of them contain one of its answers and others do not, only those that do.
 """
 
 from __future__ import annotations
@@ -34,10 +34,19 @@ class GoldPassage:
 
 @dataclass
 class ResolvedQuery:
-    """A query with its gold passages, in the order of the corpus."""
+    """A query with its passages, in the order of the corpus.
+
+    Attributes:
+        judged: passages of its gold documents or paragraphs.
+        passages: its gold passages: those of the judged ones that contain an answer, or all of them.
+    """
 
     query: Query
-    passages: list[GoldPassage] = field(default_factory=list)
+    judged: list[GoldPassage] = field(default_factory=list)
+
+    @property
+    def passages(self) -> list[GoldPassage]:
+        return [passage for passage in self.judged if passage.has_answer] or self.judged
 
 
 def words(text: str) -> str:
@@ -81,11 +90,8 @@ def _keys(passages: pa.Table) -> Iterable[tuple[int, str, int, int]]:
 
 
 def resolve(queries: list[Query], found: Iterable[tuple[int, GoldPassage]]) -> list[ResolvedQuery]:
-    """Give each query its gold passages."""
+    """Give each query the passages that were found for it, as (number of the query, passage)."""
     resolved = [ResolvedQuery(query) for query in queries]
     for number, passage in sorted(found, key=lambda item: (item[0], item[1].partition, item[1].row)):
-        resolved[number].passages.append(passage)
-    for query in resolved:
-        with_answer = [passage for passage in query.passages if passage.has_answer]
-        query.passages = with_answer or query.passages
+        resolved[number].judged.append(passage)
     return resolved

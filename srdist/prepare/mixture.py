@@ -1,12 +1,12 @@
 """The training mixture: indexing, retrieval and assessment examples of one partition.
 
-Every random choice is a function of the seed and the ids involved, so the examples do not depend on the
-number of workers, nor on the partition that another passage is in.
+Every random choice is a function of the seed and the ids involved, never of the number of workers.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +24,8 @@ from srdist.templates import Example, Segments
 
 ATTEMPTS = 20
 """random passages tried for a negative before it is given up"""
+BATCH = 10_000
+"""examples held in memory and written as one record batch"""
 
 
 class Tables:
@@ -41,13 +43,17 @@ class Tables:
         title = self.titles[partition]["tokens"][table["title"][row].as_py()].as_py()
         return table["text"][row].as_py(), title, self.tokens[partition]["tokens"][row].as_py()
 
+    def document(self, partition: int, row: int) -> str:
+        """Return the id of a passage's document."""
+        return self.passages[partition]["document"][row].as_py()
+
     def neighbours(self, partition: int, row: int) -> list[int]:
         """Return the rows of the other passages of the same document."""
         table = self.passages[partition]
         title = self.titles[partition].slice(table["title"][row].as_py(), 1).to_pylist()[0]
-        document = table["document"][row].as_py()
+        document = self.document(partition, row)
         rows = range(title["first_passage"], title["first_passage"] + title["passages"])
-        return [other for other in rows if other != row and table["document"][other].as_py() == document]
+        return [other for other in rows if other != row and self.document(partition, other) == document]
 
     def locate(self, number: int) -> tuple[int, int]:
         """Return partition and row of a passage's number in the corpus."""
@@ -72,17 +78,25 @@ def write_mixture(run_dir: Path, index: int, config: Config, queries: list[Resol
     for phase in config.mixture.phases:
         path = partition_path(run_dir / MIXTURE / phase.name, index, config.prepare.partitions)
         builder = _Builder(_tables(run_dir), index, config, phase, segments)
-        examples = [*builder.indexing(), *builder.of_queries(queries)]
-        columns = {
-            "task": [TASKS.index(task) for task, _ in examples],
-            "prompt_tokens": [example.prompt_tokens for _, example in examples],
-            "tokens": [example.tokens for _, example in examples],
-        }
-        write_partition(path, [pa.table(columns, schema=schema)], schema)
-        counts.update(f"{phase.name}/{task}" for task, _ in examples)
-        counts["trained_tokens"] += sum(len(e.tokens) - e.prompt_tokens for _, e in examples) * phase.epochs
-        counts["training_tokens"] += sum(len(e.tokens) for _, e in examples) * phase.epochs
+        examples = itertools.chain(builder.indexing(), builder.of_queries(queries))
+        write_partition(path, _tables_of(examples, schema, phase, counts), schema)
     return dict(counts)
+
+
+def _tables_of(
+    examples: Iterator[tuple[str, Example]], schema: pa.Schema, phase: PhaseConfig, counts: Counter[str]
+) -> Iterator[pa.Table]:
+    """Give the examples as tables of at most `BATCH` rows, counting them."""
+    while batch := list(itertools.islice(examples, BATCH)):
+        counts.update(f"{phase.name}/{task}" for task, _ in batch)
+        counts["trained_tokens"] += sum(len(e.tokens) - e.prompt_tokens for _, e in batch) * phase.epochs
+        counts["training_tokens"] += sum(len(e.tokens) for _, e in batch) * phase.epochs
+        columns = {
+            "task": [TASKS.index(task) for task, _ in batch],
+            "prompt_tokens": [example.prompt_tokens for _, example in batch],
+            "tokens": [example.tokens for _, example in batch],
+        }
+        yield pa.table(columns, schema=schema).combine_chunks()
 
 
 class _Builder:
@@ -99,16 +113,17 @@ class _Builder:
         """Sentence -> title, passage; for every passage of the partition."""
         if self.phase.sentences == 0:
             return
-        passages = self.tables.passages[self.index]
-        chosen = [
-            (row, sentence)
-            for row, passage in enumerate(passages.select(["id", "text", "sentences"]).to_pylist())
-            for sentence in self._sentences(passage["id"], passage["text"], passage["sentences"])
-        ]
-        prompts = self.segments.sentence_prompts([sentence for _, sentence in chosen])
-        for (row, _), prompt in zip(chosen, prompts, strict=True):
-            _, title, tokens = self.tables.passage(self.index, row)
-            yield "indexing", self.segments.generation(prompt, title, tokens, self.mixture.target_tokens)
+        passages = self.tables.passages[self.index].select(["id", "text", "sentences"])
+        for begin in range(0, passages.num_rows, BATCH):
+            chosen = [
+                (row, sentence)
+                for row, passage in enumerate(passages.slice(begin, BATCH).to_pylist(), start=begin)
+                for sentence in self._sentences(passage["id"], passage["text"], passage["sentences"])
+            ]
+            prompts = self.segments.sentence_prompts([sentence for _, sentence in chosen])
+            for (row, _), prompt in zip(chosen, prompts, strict=True):
+                _, title, tokens = self.tables.passage(self.index, row)
+                yield "indexing", self.segments.generation(prompt, title, tokens, self.mixture.target_tokens)
 
     def _sentences(self, passage: str, text: str, starts: list[int]) -> list[str]:
         sentences = [text[start:end].strip() for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
@@ -138,21 +153,26 @@ class _Builder:
                     yield "negative", self.segments.assessment(prompt, title, tokens, None)
 
     def _negatives(self, resolved: ResolvedQuery, row: int) -> list[tuple[int, int]]:
-        """Choose passages that are not gold and contain no gold answer: from the same document, and from others."""
-        wanted, gold = self.phase.negatives, {(passage.partition, passage.row) for passage in resolved.passages}
-        generator = self._random("negative", resolved.query.id, resolved.passages[0].id, str(row))
+        """Choose passages that are not gold and contain no answer: of the gold document, and of unjudged ones."""
+        wanted = self.phase.negatives
+        if wanted == 0:
+            return []
+        generator = self._random("negative", resolved.query.id, str(self.index), str(row))
+        gold = {self.tables.passage(passage.partition, passage.row)[0] for passage in resolved.passages}
+        judged = {passage.document for passage in resolved.judged}
 
         def is_negative(place: tuple[int, int]) -> bool:
-            return place not in gold and not contains_answer(self.tables.passage(*place)[0], resolved.query.answers)
+            text = self.tables.passage(*place)[0]
+            return text not in gold and not contains_answer(text, resolved.query.answers)
 
-        near = [(self.index, other) for other in self.tables.neighbours(self.index, row)] if wanted else []
+        near = [(self.index, other) for other in self.tables.neighbours(self.index, row)]
         generator.shuffle(near)
-        share = round(wanted * self.mixture.same_document_negatives)
+        share = int(wanted * self.mixture.same_document_negatives + generator.random())
         chosen = list(filter(is_negative, near))[:share]
         attempts = ATTEMPTS * wanted
         while len(chosen) < wanted and attempts:
             attempts -= 1
             place = self.tables.locate(generator.randrange(int(self.tables.starts[-1])))
-            if place not in chosen and is_negative(place):
+            if place not in chosen and self.tables.document(*place) not in judged and is_negative(place):
                 chosen.append(place)
         return chosen

@@ -77,11 +77,11 @@ def _work(config: Config) -> dict[str, Any]:
         chunks = _write_chunks(config, bad, counts)
         counts.update(_write_tables(config, chunks))
         resolved = _write_queries(config, queries)
-        counts.update(_write_mixture(config, [query for query in resolved if query.passages]))
+        counts.update(_write_mixture(config, [query for query in resolved if query.judged]))
         counts["bad_records"] = bad.count
     for split in ("train", "test"):
         counts[f"{split}_queries"] = sum(query.split == split for query in queries)
-    counts["queries_without_gold"] = sum(not query.passages for query in resolved)
+    counts["queries_without_gold"] = sum(not query.judged for query in resolved)
     return dict(counts)
 
 
@@ -98,7 +98,7 @@ def _write_chunks(config: Config, bad: BadRecords, counts: Counter[str]) -> list
 
     with progress_bar() as progress:
         bar = progress.add_task("split and tokenize", total=None, note="")
-        for _, passages in run_tasks(write_chunk, arguments()):
+        for _, passages in run_tasks(write_chunk, arguments(), gpu=bool(config.corpus.titles.model)):
             counts["split"] += passages
             note = f"{counts['documents']:,} documents read, {counts['split']:,} passages made"
             progress.update(bar, advance=1, note=note)
@@ -129,7 +129,7 @@ def _write_queries(config: Config, queries: list[Query]) -> list[ResolvedQuery]:
             "text": query.query.text,
             "split": query.query.split,
             "answers": query.query.answers,
-            "gold_documents": list(dict.fromkeys(passage.document for passage in query.passages)),
+            "gold_documents": list(dict.fromkeys(passage.document for passage in query.judged)),
             "gold_passages": [passage.id for passage in query.passages],
             "gold_titles": list(dict.fromkeys(passage.title for passage in query.passages)),
         }
@@ -141,7 +141,9 @@ def _write_queries(config: Config, queries: list[Query]) -> list[ResolvedQuery]:
 
 
 def _check_gold(config: Config, resolved: list[ResolvedQuery]) -> None:
-    missing = [query.query.id for query in resolved if not query.passages]
+    if config.corpus.sample:  # which leaves out gold of training queries, never of test queries
+        resolved = [query for query in resolved if query.query.split == "test"]
+    missing = [query.query.id for query in resolved if not query.judged]
     if not missing:
         return
     what = f"{len(missing)} of {len(resolved)} queries have no gold passage in the corpus: {', '.join(missing[:5])} ..."

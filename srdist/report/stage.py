@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from srdist.config.schema import Config
+from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.evaluate.records import read_records
 from srdist.evaluate.table import LEVELS, best_values, read_metrics, systems_in_order
 from srdist.report.examples import read_examples
@@ -40,7 +40,7 @@ def report(config: Config, *, overwrite: bool = False) -> Manifest:
 
 
 def _shown_config(config: Config) -> dict[str, Any]:
-    return _without_folders(config.model_dump(mode="json", exclude={"output", "tracking", "cluster"}))
+    return _without_folders(config.model_dump(mode="json", exclude=WITHOUT_INFLUENCE))
 
 
 def _without_folders(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     After a kill at any moment `path` is absent, old and whole, or new and whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}{ASIDE}")
+    aside = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{ASIDE}")
     try:
         yield aside
         with open(aside, "rb+") as file:

@@ -81,13 +81,24 @@ def read_manifest(run_dir: Path, stage: str) -> Manifest:
         raise UserError(f"not a manifest ({error})", file=path, cure=f"run `srdist {stage} --overwrite`") from None
 
 
-def write_manifest(run_dir: Path, manifest: Manifest, outputs: Iterable[str]) -> None:
-    """Add checksums of all files below `outputs` and the versions, then write the manifest."""
+def verified_inputs(run_dir: Path, stage: str, *folders: str) -> dict[str, str]:
+    """Check the files that a finished stage left in some folders; return folder -> digest of its content.
+
+    Raises:
+        UserError: the stage has not finished, or a file is missing or differs from what it wrote.
+    """
+    manifest = read_manifest(run_dir, stage)
+    manifest.verify(run_dir, *(f"{folder}/" for folder in folders))
+    return {folder: manifest.digest(f"{folder}/") for folder in folders}
+
+
+def write_manifest(run_dir: Path, manifest: Manifest, outputs: Iterable[str], without: tuple[str, ...] = ()) -> None:
+    """Add checksums of all files below `outputs`, but not below `without`, and the versions; write the manifest."""
     for output in outputs:
         root = run_dir / output
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.is_file():
-                name = path.relative_to(run_dir).as_posix()
+            name = path.relative_to(run_dir).as_posix()
+            if path.is_file() and not any(Path(name).is_relative_to(folder) for folder in without):
                 manifest.files[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     manifest.versions = {"python": platform.python_version(), **{p: _version(p) for p in RECORDED_PACKAGES}}
     write_json(manifest_path(run_dir, manifest.stage), asdict(manifest))

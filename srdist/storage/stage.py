@@ -44,6 +44,16 @@ class Stage:
         manifest = read_manifest(self.run_dir, self.name)
         return not self._differences(manifest.settings, manifest.inputs)
 
+    def check(self) -> None:
+        """Raise the UserError that `run` would, if the stage was made or begun with other settings or inputs."""
+        for path in (manifest_path(self.run_dir, self.name), self._pending):
+            if path.exists():
+                self._discard_if_changed(path, overwrite=False)
+
+    @property
+    def _pending(self) -> Path:
+        return manifest_path(self.run_dir, f".{self.name}.pending")
+
     def run(self, work: Callable[[], dict[str, Any]], *, overwrite: bool = False) -> Manifest:
         """Do the work unless it is done; return the manifest.
 
@@ -56,12 +66,15 @@ class Stage:
         Raises:
             UserError: the stage was made or begun differently, is damaged, or another process is running it.
         """
-        pending = manifest_path(self.run_dir, f".{self.name}.pending")
+        pending = self._pending
         with self._lock():
             path = manifest_path(self.run_dir, self.name)
             if path.exists() and not self._discard_if_changed(path, overwrite):
                 manifest = read_manifest(self.run_dir, self.name)
                 if not self._discard_if_damaged(manifest, overwrite):
+                    if pending.exists():  # killed between the manifest and the removal of what is not needed any more
+                        self._remove(self.kept)
+                        pending.unlink()
                     return manifest
             if pending.exists():
                 self._discard_if_changed(pending, overwrite)
@@ -74,11 +87,11 @@ class Stage:
                 seconds = before + time.monotonic() - started
                 if pending.exists():
                     write_json(pending, {**begun, "seconds": seconds})
-            self._remove(self.kept)
             for output in self.outputs:
                 remove_asides(self.run_dir / output)
             manifest = Manifest(self.name, self.settings, self.inputs, counts=counts, seconds=round(seconds, 3))
-            write_manifest(self.run_dir, manifest, self.outputs)
+            write_manifest(self.run_dir, manifest, self.outputs, without=self.kept)
+            self._remove(self.kept)
             pending.unlink()
             return manifest
 
@@ -143,8 +156,12 @@ class Stage:
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise UserError(f"another process is running stage {self.name} in {self.run_dir}") from None
+            except OSError as error:
+                cure = "choose an output folder on one that has them"
+                what = f"this file system has no locks ({error.strerror})"
+                raise UserError(what, file=self.run_dir, cure=cure) from None
             yield
 
 
@@ -162,16 +179,29 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def input_digests(paths: dict[str, Path], cache: Path) -> dict[str, str]:
-    """Return the SHA-256 of each input file; `cache` remembers those whose size and time did not change."""
+    """Return the SHA-256 of each input file; `cache` remembers those whose size and time did not change.
+
+    Raises:
+        UserError: an input is no file or cannot be read.
+    """
     known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
     digests, entries = {}, {}
     for name, path in paths.items():
+        if not path.is_file():
+            raise UserError("this is not a file", file=path, cure="name a file in the config")
         stat = path.stat()
         entry = known.get(str(path))
         if entry is None or entry["bytes"] != stat.st_size or entry["mtime_ns"] != stat.st_mtime_ns:
-            entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256(path)}
+            entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": _digest(path)}
         entries[str(path)] = entry
         digests[name] = entry["sha256"]
     if entries != known:
         write_json(cache, entries)
     return digests
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise UserError(f"cannot read it: {error.strerror}", file=path) from None

@@ -7,8 +7,13 @@ is its row plus the rows of all earlier partitions.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+
+from srdist.storage.partitions import open_partitions
 
 TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, TRIE, MODEL = (
     "titles",
@@ -65,6 +70,12 @@ def queries_schema() -> pa.Schema:
             ("gold_titles", pa.list_(pa.string())),  # normalised titles of the gold passages
         ]
     )
+
+
+def read_test_queries(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the test queries of a run, in order, as rows of `queries_schema`."""
+    rows = pa.concat_tables(open_partitions(run_dir / QUERIES)).to_pylist()
+    return [row for row in rows if row["split"] == "test"]
 
 
 TASKS = ("indexing", "retrieval", "positive", "negative")

@@ -1,7 +1,8 @@
-"""Entry point of one rank: `python -m srdist.train.rank CONFIG_FILE`, started by srdist, torchrun or srun."""
+"""Entry point of one rank: `python -m srdist.train.rank CONFIG [--set KEY=VALUE]`, for srdist, torchrun and srun."""
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import signal
@@ -22,13 +23,18 @@ def main(arguments: list[str]) -> int:
     A rank that srdist itself started only trains. Among ranks that torchrun or srun started, rank 0 also
     keeps the stage's manifest, so that the same command goes on, or does nothing when all is done.
     """
+    parser = argparse.ArgumentParser(prog="python -m srdist.train.rank", description="Train as one of several ranks.")
+    parser.add_argument("config", help="the experiment's YAML file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
+    options = parser.parse_args(arguments)
     try:
-        config = load_config(arguments[0])
+        config = load_config(options.config, options.set)
         if PARENT in os.environ:
             _die_with(int(os.environ[PARENT]))
             _train(config)
             return 0
         stage = train_stage(config)
+        stage.check()
         if find_rank().is_first:
             stage.run(lambda: _train(config))
         elif not stage.is_done():

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srdist.config.schema import Config
+from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.errors import UserError
-from srdist.storage.manifest import Manifest, read_manifest
+from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
 from srdist.train.checkpoint import CHECKPOINTS
 from srdist.train.journal import STAGE
 from srdist.train.launch import launch
 from srdist.train.settings import read_deepspeed_json
-
-WITHOUT_INFLUENCE = {
-    "deepspeed",
-    "processes",
-    "log_steps",
-    "checkpoint_steps",
-    "checkpoint_minutes",
-    "keep_checkpoints",
-}
-"""Keys of `train` that do not change the model (the DeepSpeed file counts by its content)."""
 
 
 def train(config: Config, *, overwrite: bool = False) -> Manifest:
@@ -44,16 +34,14 @@ def train_stage(config: Config) -> Stage:
     Raises:
         UserError: prepare has not finished, the mixture is damaged, or base model or DeepSpeed file are missing.
     """
-    prepared = read_manifest(config.run_dir, "prepare")
-    prepared.verify(config.run_dir, MIXTURE)
     settings = {
         "model": config.model.model_dump(mode="json"),
-        "train": config.train.model_dump(mode="json", exclude=WITHOUT_INFLUENCE),
+        "train": config.train.model_dump(mode="json", exclude={*WITHOUT_INFLUENCE["train"], "deepspeed"}),
         "deepspeed": read_deepspeed_json(config.train.deepspeed),
         "seed": config.seed,
         "phases": [{"name": phase.name, "epochs": phase.epochs} for phase in config.mixture.phases],
     }
-    inputs = {"mixture": prepared.digest(MIXTURE), **_base_digests(config)}
+    inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE), **_base_digests(config)}
     return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
 
 

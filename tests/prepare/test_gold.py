@@ -36,3 +36,4 @@ def test_passages_with_the_answer_go_first(has_answer, rows):
     found = [(0, passage(row, flag)) for row, flag in enumerate(has_answer)]
     (resolved,) = resolve([query], reversed(found))
     assert [gold.row for gold in resolved.passages] == rows
+    assert len(resolved.judged) == len(has_answer), "what was judged relevant stays known"

@@ -118,6 +118,17 @@ def test_negatives_never_contain_an_answer(prepared):
         assert not contains_answer(text, answers[question])
 
 
+def test_a_share_of_the_negatives_is_of_the_gold_document(prepared):
+    config, _ = prepared
+    document_of = {query["text"]: query["gold_documents"] for query in rows(config, "queries")}
+    texts = {row["text"]: row["document"] for row in rows(config, "passages")}
+    near = []
+    for prompt, _ in examples(config, "mixture", "negative"):
+        question, text = prompt.removeprefix("Question: ").removesuffix("\nThis text").split("\nTitle:")
+        near.append(texts[text.split("\nText: ")[1]] in document_of[question])
+    assert 0.1 < sum(near) / len(near) < 0.5, "half of them where the gold document has another passage"
+
+
 def test_no_test_query_is_trained_on(prepared):
     config, _ = prepared
     test = {query["text"] for query in rows(config, "queries") if query["split"] == "test"}
@@ -167,6 +178,15 @@ def test_a_missing_gold_document_stops_unless_allowed(tmp_path):
         prepare(config)
     allowed = config.model_copy(update={"corpus": config.corpus.model_copy(update={"max_missing_gold": 0.1})})
     assert prepare(allowed, overwrite=True).counts["queries_without_gold"] == 1
+
+
+def test_a_sample_may_leave_out_gold_of_training_queries_only(tmp_path):
+    config = tiny_config(tmp_path, corpus={"sample": {"documents": 10, "seed": 1}})
+    manifest = prepare(config)
+    assert manifest.counts["documents"] == 10
+    queries = rows(config, "queries")
+    assert all(query["gold_passages"] for query in queries if query["split"] == "test")
+    assert sum(not query["gold_passages"] for query in queries) == 14
 
 
 def test_a_bad_record_reaches_the_user_from_the_middle_of_the_stage(tmp_path):

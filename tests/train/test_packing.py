@@ -46,9 +46,10 @@ def test_a_row_joins_its_examples_and_predicts_their_trained_tokens(tmp_path):
     row = make_row(examples, indexes, 1000)
     tokens = [examples.tokens(index).tolist() for index in indexes]
     prompts = examples.prompts[indexes]
-    assert row.tokens.tolist() == sum(tokens, [])
+    assert row.tokens.tolist() == [token for example in tokens for token in example]
     assert row.positions.tolist() == [position for example in tokens for position in range(len(example))]
-    assert row.targets.tolist() == sum((t[p:] for t, p in zip(tokens, prompts, strict=True)), [])
+    trained = [example[prompt:] for example, prompt in zip(tokens, prompts, strict=True)]
+    assert row.targets.tolist() == [token for example in trained for token in example]
     assert np.array_equal(row.tokens[row.predicting + 1], row.targets)
     assert row.tasks.tolist() == np.repeat(examples.tasks[indexes], examples.lengths[indexes] - prompts).tolist()
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ def settings(folder, content, ranks=1, dtype="float32", **train):
     return deepspeed_settings(config.model_copy(update={"model": model}), ranks)
 
 
+SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "deepspeed").glob("*.json"))
 ZERO = {"zero_optimization": {"stage": 3}}
 
 
@@ -61,3 +63,10 @@ def test_the_place_of_a_syntax_error_is_named(tmp_path):
         settings(tmp_path, '{\n"a": 1,\n}')
     with pytest.raises(UserError, match="a DeepSpeed configuration is a JSON object"):
         settings(tmp_path, "[]")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_shipped_files_leave_to_the_config_what_is_its_own(tmp_path, path, dtype):
+    filled = settings(tmp_path, path.read_text(), ranks=2, dtype=dtype)
+    assert filled["zero_optimization"]["stage"] == 3

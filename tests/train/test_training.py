@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -146,7 +147,8 @@ def test_two_ranks_give_the_same_curve(one_rank, two_ranks):
 
 
 def test_two_ranks_without_accumulation_give_the_curve_of_a_plain_loop(folder, base):
-    config = make_run(folder / "no_accumulation", base, processes=2, rows_per_step=2)
+    shipped = json.loads((Path(__file__).parents[2] / "configs" / "deepspeed" / "zero3_cpu.json").read_text())
+    config = make_run(folder / "no_accumulation", base, deepspeed=shipped, processes=2, rows_per_step=2)
     train(config)
     assert losses(metrics(config)) == pytest.approx([loss for loss, _ in plain_training(config)[0]], abs=1e-5)
 

@@ -43,7 +43,7 @@ def config(run_dir: Path, base: Path, workers: int = 1, **templates: str) -> Con
             "model": {"base": str(base)},
             "train": {"deepspeed": "deepspeed.json"},
             "templates": templates,
-            "cluster": {"workers": workers, "worker_memory_mb": 100},
+            "cluster": {"workers": workers, "object_store_mb": 100},
         }
     )
 
