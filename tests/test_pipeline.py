@@ -85,7 +85,8 @@ def test_search_answers_typed_queries(finished):
 def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, passages, test_queries):
     if not (DATA / folder).is_dir():
         pytest.skip(f"no {folder} in {DATA}: set SRDIST_DATA")
-    base = make_tiny_model(tmp_path / "base", ["a tiny model for a real collection"])
+    texts = [path.read_text() for path in (DATA / folder).glob("*.json*")]
+    base = make_tiny_model(tmp_path / "base", texts, vocabulary=2000)
     options = [
         f"output={tmp_path / 'run'}",
         f"model.base={base}",

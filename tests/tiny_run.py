@@ -26,8 +26,8 @@ def make_documents(count: int, seed: int = 0) -> list[dict]:
     for number in range(count):
         title = f"The {generator.choice(WORDS)} {generator.choice(WORDS)}"
         paragraphs = [
-            " ".join(_sentence(generator, number, place) for place in range(generator.randint(2, 4)))
-            for _ in range(generator.randint(1, 2))
+            " ".join(_sentence(generator, number, 10 * paragraph + place) for place in range(generator.randint(2, 4)))
+            for paragraph in range(generator.randint(1, 2))
         ]
         documents.append({"id": f"d{number}", "title": title, "text": "\n".join(paragraphs)})
     return documents
@@ -39,12 +39,12 @@ def _sentence(generator: random.Random, number: int, place: int) -> str:
 
 
 def make_queries(documents: list[dict]) -> list[dict]:
-    """Return one query per document, every third for the test; its answer stands in the document."""
+    """Return one query per document, every third for the test; its answer stands in the first passage only."""
     return [
         {
             "id": f"q{number}",
             "text": f"where is {document['text'].split()[1]} {document['title']}",
-            "answers": [f"number{number}"],
+            "answers": [f"number{number} place0"],
             "documents": [document["id"]],
             "split": "test" if number % 3 == 0 else "train",
         }

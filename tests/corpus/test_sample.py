@@ -60,7 +60,7 @@ def test_the_rest_is_drawn_evenly(sources):
 def test_a_sample_that_does_not_fit_says_what_would(sources):
     with pytest.raises(UserError, match=r"have 501 documents, the corpus has 500 -- set .* to 500 or less"):
         ids(sources, 501)
-    with pytest.raises(UserError, match=r"have 2 documents, the queries have 3 gold ones -- set .* to 3 or more"):
+    with pytest.raises(UserError, match=r"have 2 documents, the test queries have 3 gold ones -- set .* to 3 or more"):
         ids(sources, 2)
 
 
