@@ -86,7 +86,7 @@ def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, p
     if not (DATA / folder).is_dir():
         pytest.skip(f"no {folder} in {DATA}: set SRDIST_DATA")
     texts = [path.read_text() for path in (DATA / folder).glob("*.json*")]
-    base = make_tiny_model(tmp_path / "base", texts, vocabulary=2000)
+    base = make_tiny_model(tmp_path / "base", texts, vocabulary=2000, context=8192)
     options = [
         f"output={tmp_path / 'run'}",
         f"model.base={base}",

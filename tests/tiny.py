@@ -8,12 +8,15 @@ from pathlib import Path
 END_OF_TEXT = "<|endoftext|>"
 
 
-def make_tiny_model(folder: Path, texts: Iterable[str], vocabulary: int = 384, seed: int = 0) -> Path:
+def make_tiny_model(
+    folder: Path, texts: Iterable[str], vocabulary: int = 384, seed: int = 0, context: int = 2048
+) -> Path:
     """Save a random 2-layer Llama and a byte-level BPE tokenizer trained on `texts`; return the folder.
 
     Any text can be encoded. `vocabulary` counts the 256 bytes, the end of text and the learned merges, so it
     is at least 257; the model's vocabulary is the tokenizer's, which may be smaller where `texts` are few.
-    The same arguments give the same weights; torch's global generator is left as it was.
+    `context` is its longest sequence, in tokens. The same arguments give the same weights; torch's global
+    generator is left as it was.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -26,7 +29,7 @@ def make_tiny_model(folder: Path, texts: Iterable[str], vocabulary: int = 384, s
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=16384,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,

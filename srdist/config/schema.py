@@ -212,6 +212,9 @@ class RetrieveConfig(Section):
     """temperature of the title scores"""
     delta: PositiveFloat = 0.4
     """temperature of the assessment scores"""
+    normalize_assessment: Literal["title", "query"] = "title"
+    """softmax of the assessment scores over the passages of each title (the paper) or over all of the query; the
+    paper's favours titles with few passages, which matters where titles differ much in length"""
     top_k: Positive = 100
     """passages kept per query in the run file"""
     batch_queries: Positive = 8

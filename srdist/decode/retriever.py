@@ -200,17 +200,18 @@ class SelfRetriever:
         """Assess and score the passages of one query; return its ranking, same texts expanded."""
         retrieve = self.config.retrieve
         verdicts = assess(tree, [item.context for item in found], self.segments, retrieve.forward_tokens)
-        titles = list({item.title.number: item.title for item in found}.values())
-        title_share = title_scores(np.array([title.logprob for title in titles]), retrieve.tau)
+        titles = {item.title.number: item.title for item in found}
+        place = {number: index for index, number in enumerate(titles)}
+        groups = np.array([place[item.title.number] for item in found], dtype=np.int64)
+        s_t = title_scores(np.array([title.logprob for title in titles.values()]), retrieve.tau)[groups]
+        per_title = retrieve.normalize_assessment == "title"
+        s_p = passage_scores(verdicts[:, 0], retrieve.delta, groups if per_title else None)
         candidates: list[Candidate] = []
         numbers: list[int] = []
-        for title, s_t in zip(titles, title_share.tolist(), strict=True):
-            mine = [index for index, item in enumerate(found) if item.title is title]
-            for index, s_p in zip(mine, passage_scores(verdicts[mine, 0], retrieve.delta).tolist(), strict=True):
-                item = found[index]
-                for number in sorted({item.passage, *map(int, self.trie.same_text(item.passage))}):
-                    numbers.append(number)
-                    candidates.append(self._candidate(number, item, verdicts[index], s_t, s_p))
+        for index, item in enumerate(found):
+            for number in sorted({item.passage, *map(int, self.trie.same_text(item.passage))}):
+                numbers.append(number)
+                candidates.append(self._candidate(number, item, verdicts[index], float(s_t[index]), float(s_p[index])))
         order = ranking([candidate.score for candidate in candidates], numbers)
         return [candidates[index] for index in order]
 

@@ -23,13 +23,19 @@ def title_scores(logprobs: np.ndarray, tau: float) -> np.ndarray:
     return softmax(np.exp(logprobs), tau)
 
 
-def passage_scores(rejections: np.ndarray, delta: float) -> np.ndarray:
-    """S_P: softmax of (1 - P(rejection)) / delta over the passages of one title.
+def passage_scores(rejections: np.ndarray, delta: float, groups: np.ndarray | None = None) -> np.ndarray:
+    """S_P: softmax of (1 - P(rejection)) / delta over the passages of each title, or of the whole query.
 
     Args:
-        rejections: P(rejection | q, t, p), [passages of the title].
+        rejections: P(rejection | q, t, p), [passages].
+        groups: number of each passage's title, [passages]; None: one softmax over all of them.
     """
-    return softmax(1 - np.asarray(rejections), delta)
+    rejections = np.asarray(rejections, dtype=np.float64)
+    scores = np.empty_like(rejections)
+    groups = np.zeros(len(rejections)) if groups is None else groups
+    for group in np.unique(groups):
+        scores[groups == group] = softmax(1 - rejections[groups == group], delta)
+    return scores
 
 
 def ranking(scores: Sequence[float], numbers: Sequence[int]) -> list[int]:

@@ -35,7 +35,7 @@ def deepspeed_settings(config: Config, ranks: int) -> dict[str, Any]:
 
     Raises:
         UserError: the file says something else than the config about one of them, brings an optimizer, or sets
-            ZeRO stage 0 (whose wrappers report no gradient norm and keep another Adam step count in bfloat16).
+            ZeRO stage 0 (whose wrappers report no gradient norm in float32 and drift in bfloat16).
     """
     path, train = config.train.deepspeed, config.train
     settings = _without_auto(read_deepspeed_json(path))

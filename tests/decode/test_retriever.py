@@ -161,3 +161,18 @@ def test_an_unknown_device_is_named(tmp_path):
     config = make_run(tmp_path, device="abacus")
     with pytest.raises(UserError, match="device abacus"):
         SelfRetriever.load(tmp_path, config)
+
+
+def test_assessments_can_be_normalized_over_the_query(retriever):
+    before, config = retriever.search(["which river?"], 100)[0], retriever.config
+    over_query = config.retrieve.model_copy(update={"normalize_assessment": "query"})
+    retriever.config = config.model_copy(update={"retrieve": over_query})
+    try:
+        (after,) = retriever.search(["which river?"], 100)
+    finally:
+        retriever.config = config
+    shares = {(candidate.title, candidate.text): candidate.passage_score for candidate in after.candidates}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert {c.passage_id: c.rejection for c in after.candidates} == {
+        c.passage_id: c.rejection for c in before.candidates
+    }

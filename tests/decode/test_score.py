@@ -20,6 +20,12 @@ def test_passage_scores_fall_with_rejection():
     assert scores == pytest.approx(np.exp([2.25, 0.25]) / np.exp([2.25, 0.25]).sum())
 
 
+def test_passage_scores_sum_to_one_within_each_title():
+    scores = passage_scores(np.array([0.1, 0.5, 0.9]), delta=0.4, groups=np.array([1, 0, 1]))
+    assert scores[1] == 1
+    assert scores[[0, 2]] == pytest.approx(np.exp([2.25, 0.25]) / np.exp([2.25, 0.25]).sum())
+
+
 def test_equal_scores_are_ranked_by_number():
     assert ranking([0.1, 0.5, 0.5], [1, 9, 3]) == [2, 1, 0]
 
