@@ -19,7 +19,10 @@ def import_gguf(source: Path, folder: Path) -> None:
         return
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     path = locate(source)
     model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.bfloat16)
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)

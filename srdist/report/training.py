@@ -38,11 +38,10 @@ def describe_training(records: Iterable[dict[str, Any]]) -> Training:
 def _curves(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
     for task in (*TASKS, None):
-        keys = ("loss",) if task is None else (f"loss_{task}", f"loss/{task}")
+        key = "loss" if task is None else f"loss_{task}"
         points = [
             (float(record["step"]), float(record[key]))
             for record in records
-            for key in keys
             if record.get(key) is not None and "step" in record
         ]
         if points and (task or not curves):

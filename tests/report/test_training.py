@@ -11,7 +11,7 @@ def test_a_curve_per_task_with_the_mean_of_its_last_tenth():
 
 
 def test_either_spelling_of_the_keys():
-    assert describe_training([{"step": 1, "loss/retrieval": 2.0}]).legend == [("retrieval", 2.0)]
+    assert describe_training([{"step": 1, "loss_retrieval": 2.0}]).legend == [("retrieval", 2.0)]
 
 
 def test_total_loss_stands_in_where_no_task_is_recorded():
