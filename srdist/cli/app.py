@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from srdist import __version__
+from srdist.cli.bench import bench
 from srdist.cli.stages import STAGES, StageCommand, run_stages
 from srdist.config import Config, load_config
 from srdist.errors import UserError
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(bench, name="bench")
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")]
 Overrides = Annotated[
