@@ -1,8 +1,11 @@
-"""The one exception for mistakes that a user can mend."""
+"""The one exception for mistakes that a user can mend, and the exit code of a command that can go on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+REQUEUE = 85
+"""Exit code of a command that was told to stop and has saved its work: the same command goes on from there."""
 
 
 class UserError(Exception):

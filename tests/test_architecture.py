@@ -7,6 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "srdist"
 FLOORS = {
+    "compiled": 0,
     "errors": 0,
     "progress": 0,
     "storage": 1,
@@ -21,8 +22,11 @@ FLOORS = {
     "trie": 3,
     "train": 3,
     "decode": 4,
+    "sizing": 4,
+    "growth": 4,
     "evaluate": 5,
     "report": 6,
+    "study": 6,
     "bench": 6,
     "cli": 7,
 }

@@ -25,7 +25,7 @@ def srdist(*arguments):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    path = make_experiment(tmp_path_factory.mktemp("pipeline"), tracking={"wandb": "offline"})
+    path = make_experiment(tmp_path_factory.mktemp("pipeline"), tracking={"backend": "wandb"})
     result = srdist("run", path)
     assert result.returncode == 0, result.stderr
     return path, result
@@ -36,7 +36,7 @@ def test_run_ends_with_the_table_and_the_reports_path(finished):
     report = path.parent / "run/report.html"
     assert result.stdout.strip().splitlines()[-1] == str(report)
     assert report.is_file()
-    for expected in ("BM25", "Hits@1", "Hits@5", "MRR@5"):
+    for expected in ("BM25", "Self-Retrieval", "Hits", "MRR", "@5"):
         assert expected in result.stdout + result.stderr
 
 
@@ -93,7 +93,7 @@ def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, p
         "model.dtype=float32",
         "mixture.phases=[{name: only, retrievals: 1}]",
         "train.rows_per_step=32",
-        "tracking.wandb=disabled",
+        "tracking.backend=jsonl",
         "retrieve.titles=1",
         "retrieve.title_beams=1",
         "retrieve.batch_queries=32",

@@ -14,8 +14,8 @@ from tests.tiny import make_tiny_model
 
 WORDS = "river stone moon garden copper silver music winter harbour engine letter forest bridge planet signal".split()
 PHASES = [
-    {"name": "indexing", "sentences": "all"},
-    {"name": "mixture", "sentences": 1, "retrievals": 2, "positives": 1, "negatives": 2},
+    {"name": "indexing", "sentences": "all", "target_tokens": 8},
+    {"name": "mixture", "sentences": 1, "retrievals": 2, "positives": 1, "negatives": 2, "target_tokens": 8},
 ]
 
 
@@ -75,7 +75,7 @@ def make_experiment(folder: Path, documents: int = 24, **changes) -> Path:
         },
         "model": {"base": "./base", "dtype": "float32"},
         "prepare": {"partitions": 3, "chunk_documents": 5},
-        "mixture": {"target_tokens": 8, "phases": PHASES},
+        "mixture": {"phases": PHASES},
         "train": {
             "deepspeed": "deepspeed.json",
             "learning_rate": 1e-3,
@@ -85,7 +85,7 @@ def make_experiment(folder: Path, documents: int = 24, **changes) -> Path:
             "processes": 1,
         },
         "retrieve": {"titles": 3, "passages": 2, "title_beams": 4, "passage_beams": 3, "answer_tokens": 4},
-        "tracking": {"wandb": "disabled"},
+        "tracking": {"backend": "jsonl"},
         "cluster": {"workers": 2, "object_store_mb": 100},
     }
     for section, values in changes.items():

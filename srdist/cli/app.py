@@ -11,7 +11,11 @@ import typer
 
 from srdist import __version__
 from srdist.cli.bench import bench
+from srdist.cli.cluster import cancel, status, submit
+from srdist.cli.index import change_and_print, load_run_or_config
+from srdist.cli.plan import plan
 from srdist.cli.stages import STAGES, StageCommand, run_stages
+from srdist.cli.track import track
 from srdist.config import Config, load_config
 from srdist.errors import UserError
 from srdist.progress import console
@@ -25,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(bench, name="bench")
+app.add_typer(track, name="track")
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")]
 Overrides = Annotated[
@@ -63,8 +68,29 @@ def _stage_command(stage: StageCommand) -> None:
     app.command(stage.name)(command)
 
 
+def _index(
+    run: Annotated[Path, typer.Argument(metavar="CONFIG|RUN", help="the experiment's YAML file, or a run's folder")],
+    set: Overrides = [],
+    overwrite: Overwrite = False,
+    add: Annotated[str | None, typer.Option(metavar="FILE", help="add the documents of this file")] = None,
+    layout: Annotated[str, typer.Option("--format", help="format of that file; see docs/data.md")] = "jsonl",
+    remove: Annotated[list[str], typer.Option(metavar="ID", help="remove a document, or those of @FILE")] = [],
+    compact: Annotated[bool, typer.Option("--compact", help="write tables and trie as if made afresh")] = False,
+    debug: Debug = False,
+) -> None:
+    _set_debug(debug)
+    config = load_run_or_config(run, set)
+    if add is not None or remove or compact:
+        change_and_print(config, add, layout, remove, compact)
+    else:
+        _run(config, tuple(stage for stage in STAGES if stage.name == "index"), overwrite)
+
+
 for _stage in STAGES:
-    _stage_command(_stage)
+    if _stage.name == "index":
+        app.command("index", help=f"{_stage.help} Or add and remove documents of a finished one.")(_index)
+    else:
+        _stage_command(_stage)
 
 
 @app.command()
@@ -85,6 +111,21 @@ def run(
 
 
 @app.command()
+def study(
+    config: Annotated[Path, typer.Argument(metavar="STUDY", help="the study's YAML file; see configs/study_*.yaml")],
+    set: Overrides = [],
+    cell: Annotated[int | None, typer.Option(min=0, help="run this one cell only: for an array of jobs")] = None,
+    list_cells: Annotated[bool, typer.Option("--list", help="print the cells and whether they are finished")] = False,
+    debug: Debug = False,
+) -> None:
+    """Run a grid of experiments (corpus sizes, seeds, variants) and write its tables, figures and page."""
+    _set_debug(debug)
+    from srdist.cli.study import study_and_print
+
+    study_and_print(config, set, cell, list_cells)
+
+
+@app.command()
 def search(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
     queries: Annotated[list[str] | None, typer.Argument(help="queries; none: they are read, one a line")] = None,
@@ -98,6 +139,10 @@ def search(
     from srdist.cli.search import search_and_print
 
     search_and_print(run_dir, queries, k, answers, json)
+
+
+for _command in (plan, submit, status, cancel):
+    app.command()(_command)
 
 
 def _version(show: bool) -> None:

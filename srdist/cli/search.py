@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from srdist.decode import Retrieval, SelfRetriever
+from srdist.decode import Candidate, Retrieval, SelfRetriever
 from srdist.errors import UserError
 from srdist.progress import console
 
@@ -50,7 +50,11 @@ def _show(found: Retrieval, answer: str | None) -> None:
     for rank, candidate in enumerate(found.candidates, start=1):
         console.print(
             f"[bold]{rank}. {escape(candidate.title)}[/bold]  [dim]{escape(candidate.passage_id)}  "
-            f"S {candidate.score:.4f} = S_T {candidate.title_score:.4f} x S_P {candidate.passage_score:.4f}[/dim]"
+            f"S {candidate.score:.4f}  S_T {candidate.title_score:.4f}{_passage_score(candidate)}[/dim]"
         )
         console.print(f"   {escape(candidate.text)}", highlight=False)
-    console.print(f"[dim]{found.seconds:.2f} s[/dim]\n")
+    console.print(f"[dim]{found.seconds:.2f} s, {found.assessed} of {found.assessed + found.skipped} assessed[/dim]\n")
+
+
+def _passage_score(candidate: Candidate) -> str:
+    return "" if candidate.passage_score is None else f"  S_P {candidate.passage_score:.4f}"

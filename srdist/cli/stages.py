@@ -12,6 +12,7 @@ from srdist.config import Config
 from srdist.config.load import save_config
 from srdist.progress import console
 from srdist.storage.manifest import manifest_path
+from srdist.tracking import track_stage
 
 if TYPE_CHECKING:
     from srdist.storage.manifest import Manifest
@@ -110,6 +111,7 @@ def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool
         manifest = stage.run(config, overwrite)
         fresh = path.stat().st_mtime_ns != before
         save_config(config, config.run_dir / "config.yaml")
+        track_stage(config, manifest)
         made = ", ".join(_made(stage, manifest))
         spent = f"{manifest.seconds / 60:.1f} min" if manifest.seconds >= 60 else f"{manifest.seconds:.1f} s"
         table.add_row(stage.name, made, stage.place, spent if fresh else f"[dim]done before ({spent})[/dim]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +12,18 @@ from typing import Any
 from srdist.config.schema import ClusterConfig
 from srdist.errors import UserError
 
+NODES = "SRDIST_RAY_NODES"
+"""Environment variable with the number of nodes that the cluster of `RAY_ADDRESS` will have."""
+
 
 @contextmanager
 def ray_cluster(config: ClusterConfig) -> Iterator[None]:
     """Connect to the cluster that `RAY_ADDRESS` names, or start one on this machine for the block's time.
 
     Inside another `ray_cluster` block, that block's cluster is used.
+
+    Raises:
+        UserError: the cluster cannot be reached, or not all its nodes join it in time.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -38,9 +45,23 @@ def ray_cluster(config: ClusterConfig) -> Iterator[None]:
     except (ConnectionError, ValueError) as error:
         raise UserError(f"cannot reach Ray: {error}", cure="unset RAY_ADDRESS to start it on this machine") from None
     try:
+        if NODES in os.environ:
+            _wait_for_nodes(int(os.environ[NODES]), config.slurm.join_seconds)
+            del os.environ[NODES]  # a node that is lost later does not stop the stages that follow
         yield
     finally:
         ray.shutdown()
+
+
+def _wait_for_nodes(count: int, seconds: float) -> None:
+    import ray
+
+    deadline = time.monotonic() + seconds
+    while (found := sum(node["Alive"] for node in ray.nodes())) < count:
+        if time.monotonic() > deadline:
+            what = f"only {found} of {count} nodes joined the Ray cluster within {seconds:g} s"
+            raise UserError(what, cure="see the nodes' logs; cluster.slurm.join_seconds gives them longer")
+        time.sleep(0.2)
 
 
 def run_tasks(

@@ -6,15 +6,18 @@ import difflib
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from srdist.config.paths import PlacedText
 from srdist.config.schema import Config
+from srdist.config.study import StudyConfig
 from srdist.errors import UserError
 from srdist.storage.files import write_text
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
@@ -29,14 +32,26 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
     Raises:
         UserError: the file cannot be read, a key is unknown (names the nearest known one) or a value is wrong.
     """
-    path = Path(path)
+    return _load(Path(path), overrides, Config)
+
+
+def load_study(path: Path | str, overrides: Iterable[str] = ()) -> StudyConfig:
+    """Read a study's YAML file, in the same way.
+
+    Raises:
+        UserError: as `load_config`.
+    """
+    return _load(Path(path), overrides, StudyConfig)
+
+
+def _load(path: Path, overrides: Iterable[str], schema: type[Schema]) -> Schema:
     data = _read(path)
     for override in overrides:
         _apply(data, override)
     try:
-        return Config.model_validate(data)
+        return schema.model_validate(data)
     except ValidationError as error:
-        raise UserError(_explain(error), file=path) from None
+        raise UserError(_explain(error, schema), file=path) from None
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
@@ -97,11 +112,11 @@ def _apply(data: dict, override: str) -> None:
     data[last] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")  # a misspelt key first
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
+        known = _known_keys(first["loc"][:-1], schema)
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
         message = f"unknown key {where} -- {hint}"
@@ -113,8 +128,7 @@ def _explain(error: ValidationError) -> str:
     return message + (f" (and {more} more)" if more else "")
 
 
-def _known_keys(location: Sequence[str | int]) -> list[str]:
-    section: type[BaseModel] = Config
+def _known_keys(location: Sequence[str | int], section: type[BaseModel]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from srdist.config.baselines import BaselinesConfig, EvaluateConfig
+from srdist.config.cluster import ClusterConfig
+from srdist.config.lora import LoraConfig
+from srdist.config.mixture import MixtureConfig
 from srdist.config.paths import ConfigPath, ModelName
+from srdist.config.retrieve import RetrieveConfig
+from srdist.config.section import Count, Positive, PositiveFloat, Section, Share
+from srdist.config.tracking import TrackingConfig
+from srdist.config.validation import ValidationConfig
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 Format = Literal["jsonl", "beir", "squad", "kilt", "self_retrieval", "msmarco", "vital_articles"]
-
-
-class Section(BaseModel):
-    """A part of the config: frozen, refuses unknown keys, takes each field's text as its help."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 
 
 class DocumentSource(Section):
@@ -125,40 +123,6 @@ class TemplatesConfig(Section):
         return self
 
 
-class PhaseConfig(Section):
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    """name of the phase, also of its folder under mixture/"""
-    epochs: Positive = 1
-    """passes over the phase's examples"""
-    sentences: Count | Literal["all"] = 0
-    """indexing examples per passage: one sentence each, drawn without repetition"""
-    retrievals: Count = 0
-    """retrieval examples per training query and gold passage (the paper repeats them twice)"""
-    positives: Count = 0
-    """positive assessment examples per training query and gold passage"""
-    negatives: Count = 0
-    """negative assessment examples per training query and gold passage (the paper: 5)"""
-
-
-class MixtureConfig(Section):
-    phases: list[PhaseConfig] = Field(
-        default=[
-            PhaseConfig(name="indexing", epochs=3, sentences="all"),
-            PhaseConfig(name="mixture", epochs=3, sentences=3, retrievals=2, positives=1, negatives=5),
-        ],
-        min_length=1,
-    )
-    """training phases, in order; the default is the paper's two"""
-    sentence_words_above: Count = 5
-    """indexing inputs have more words than this (a passage without any gives its longest sentence)"""
-    sentence_words_below: Positive = 50
-    """indexing inputs have fewer words than this"""
-    target_tokens: Positive | None = None
-    """tokens of the passage that indexing and retrieval examples learn to generate; null: the whole passage"""
-    same_document_negatives: Share = 0.5
-    """share of the negatives taken from the gold passage's own document, where it has others"""
-
-
 class PrepareConfig(Section):
     partitions: Positive = 8
     """Arrow partitions of each table; documents of one title share a partition"""
@@ -185,6 +149,8 @@ class TrainConfig(Section):
     """tokens of a packed row; a longer example is cut at its end and counted"""
     rows_per_step: Positive = 8
     """packed rows of one optimizer step, over all ranks"""
+    lora: LoraConfig | None = None
+    """train low-rank adapters and merge them into the exported model; null trains all weights"""
     gradient_checkpointing: bool = True
     """recompute activations in the backward pass to save memory"""
     processes: Positive | Literal["auto"] = "auto"
@@ -197,61 +163,11 @@ class TrainConfig(Section):
     """newest checkpoints to keep"""
     log_steps: Positive = 1
     """optimizer steps between two log records"""
-
-
-class RetrieveConfig(Section):
-    titles: Positive = 5
-    """titles generated per query (the paper's i)"""
-    passages: Positive = 10
-    """passages generated per title (the paper's j)"""
-    title_beams: Positive = 10
-    """beams of the title search; at least `titles`"""
-    passage_beams: Positive = 10
-    """beams of the passage search; at least `passages`"""
-    tau: PositiveFloat = 0.4
-    """temperature of the title scores"""
-    delta: PositiveFloat = 0.4
-    """temperature of the assessment scores"""
-    normalize_assessment: Literal["title", "query"] = "title"
-    """softmax of the assessment scores over the passages of each title (the paper) or over all of the query; the
-    paper's favours titles with few passages, which matters where titles differ much in length"""
-    top_k: Positive = 100
-    """passages kept per query in the run file"""
-    batch_queries: Positive = 8
-    """queries decoded together"""
-    forward_tokens: Positive = 512
-    """largest number of new tokens in one forward of the assessment"""
-    answer_tokens: Positive = 16
-    """longest answer, in tokens"""
-    device: str = "auto"
-    """torch device; `auto`: the process's GPU, or the CPU"""
-
-    @model_validator(mode="after")
-    def _beams_are_wide_enough(self) -> RetrieveConfig:
-        if self.title_beams < self.titles or self.passage_beams < self.passages:
-            raise ValueError("retrieve.title_beams and passage_beams must be at least titles and passages")
-        return self
-
-
-class EvaluateConfig(Section):
-    measures: list[str] = ["Success@1", "Success@5", "RR@5", "R@10", "nDCG@10", "RR@100"]
-    """measures in the notation of ir_measures; Success@k is Hits@k, RR@k is MRR@k, R@k is Recall@k"""
-    examples: Count = 12
-    """test questions shown in the report"""
-
-
-class TrackingConfig(Section):
-    wandb: Literal["offline", "online", "disabled"] = "offline"
-    """Weights & Biases: write the run locally, send it, or leave it out"""
-    project: str = "srdist"
-    """W&B project"""
-
-
-class ClusterConfig(Section):
-    workers: Positive | None = None
-    """Ray workers on this machine; null: one per CPU"""
-    object_store_mb: Positive = 400
-    """Ray's object store on this machine, in MB"""
+    validation: ValidationConfig = ValidationConfig()
+    """what is measured on held-out queries while training"""
+    peak_tflops: PositiveFloat | None = None
+    """peak of one rank's device, in 10^12 operations per second, for the model FLOPs utilisation; null: that of the
+    GPU, where it is known"""
 
 
 class Config(Section):
@@ -270,6 +186,7 @@ class Config(Section):
     mixture: MixtureConfig = MixtureConfig()
     train: TrainConfig
     retrieve: RetrieveConfig = RetrieveConfig()
+    baselines: BaselinesConfig = BaselinesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tracking: TrackingConfig = TrackingConfig()
     cluster: ClusterConfig = ClusterConfig()
@@ -280,10 +197,17 @@ class Config(Section):
         return self.output
 
     @model_validator(mode="after")
-    def _phase_names_differ(self) -> Config:
-        names = [phase.name for phase in self.mixture.phases]
-        if len(set(names)) < len(names):
-            raise ValueError("mixture.phases: two phases have the same name")
+    def _baselines_are_run(self) -> Config:
+        missing = {self.evaluate.against, self.evaluate.fuse_with} - {None, *self.baselines.systems}
+        if missing:
+            raise ValueError(f"evaluate.against or fuse_with names {min(missing)}, which baselines.systems lacks")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_has_queries(self) -> Config:
+        validation = self.train.validation
+        if (validation.loss_steps or validation.retrieval_steps) and not self.mixture.held_out_queries:
+            raise ValueError("train.validation measures held-out queries: set mixture.held_out_queries")
         return self
 
 
@@ -291,7 +215,15 @@ WITHOUT_INFLUENCE = {
     "output": True,
     "tracking": True,
     "cluster": True,
-    "train": {"processes", "log_steps", "checkpoint_steps", "checkpoint_minutes", "keep_checkpoints"},
-    "retrieve": {"batch_queries", "forward_tokens", "device"},
+    "train": {
+        "processes",
+        "log_steps",
+        "validation",
+        "peak_tflops",
+        "checkpoint_steps",
+        "checkpoint_minutes",
+        "keep_checkpoints",
+    },
+    "retrieve": {"device"},
 }
 """Fields that change how a run is made, but not what comes out: stages leave them out of what they compare."""

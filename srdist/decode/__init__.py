@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srdist.decode.retriever import Candidate, Retrieval, SelfRetriever
+    from srdist.decode.results import Candidate, FoundTitle, Retrieval
+    from srdist.decode.retriever import SelfRetriever
 
-__all__ = ["Candidate", "Retrieval", "SelfRetriever"]
+__all__ = ["Candidate", "FoundTitle", "Retrieval", "SelfRetriever"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use: they bring torch with them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from srdist.decode import retriever
+    from srdist.decode import results, retriever
 
-    return getattr(retriever, name)
+    return getattr(retriever if name == "SelfRetriever" else results, name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from srdist.decode.paths import path_rows
 from srdist.decode.tree import TokenTree
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a verdict follows: a slot of the tree and the tokens up to the verdict that are not in it yet."""
+    """What a verdict follows: a slot in a row of the tree, and the tokens up to the verdict that are not in it yet."""
 
+    row: int
     slot: int
     tokens: Sequence[int]
 
@@ -25,49 +27,46 @@ class Context:
 def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, forward_tokens: int) -> np.ndarray:
     """Return P(rejection) and P(acceptance) of each passage: the products of their tokens' probabilities.
 
-    Each passage goes through the model once; both verdicts branch off it in the same forward. The tree is
-    cropped to its former length after every forward.
+    Every passage is a row of its own that begins with the keys and values of its query, title and first tokens, from
+    the cache; rows of like length share a forward, of whatever query they are. Both verdicts branch off the passage
+    in the same forward. The tree stays as it is.
 
     Args:
-        tree: tree of one query, with one row.
+        tree: has been run; rows are queries.
         contexts: each with at least one token.
-        forward_tokens: largest number of new tokens in a forward; a single passage may exceed it.
+        forward_tokens: largest number of new tokens in a forward, padding included; a single passage may exceed it.
 
     Returns:
         float64 [passages, 2]: rejection, acceptance.
     """
     verdicts = (segments.negative, segments.positive)
     branches = sum(len(verdict) - 1 for verdict in verdicts)
-    scores: list[list[float]] = []
-    for chunk in _chunks(contexts, branches, forward_tokens):
-        before = tree.length
-        asked = [[_ask(tree, context, verdict) for verdict in verdicts] for context in _added(tree, chunk)]
-        logprobs = tree.run()
-        tree.crop(before)
-        scores.extend([float(logprobs[part].sum()) for part in pair] for pair in asked)
-    return np.exp(np.array(scores).reshape(-1, 2))
+    scores = np.empty((len(contexts), 2))
+    for chunk in _chunks([len(context.tokens) + branches for context in contexts], forward_tokens):
+        rows = path_rows(tree, [(contexts[index].row, contexts[index].slot) for index in chunk])
+        asked = []
+        for row, index in enumerate(chunk):
+            tokens = contexts[index].tokens
+            last = rows.add(row, rows.root, tokens) + len(tokens) - 1
+            asked.append([_ask(rows, row, last, verdict) for verdict in verdicts])
+        logprobs = rows.run()
+        scores[chunk] = [[logprobs[part].sum(dtype=np.float64) for part in pair] for pair in asked]
+    return np.exp(scores)
 
 
-def _added(tree: TokenTree, chunk: Sequence[Context]) -> list[int]:
-    """Queue the contexts; return the slot of the last token of each."""
-    return [tree.add(0, context.slot, context.tokens) + len(context.tokens) - 1 for context in chunk]
-
-
-def _ask(tree: TokenTree, slot: int, verdict: Sequence[int]) -> slice:
+def _ask(tree: TokenTree, row: int, slot: int, verdict: Sequence[int]) -> slice:
     """Queue a verdict below a slot and ask for the score of each of its tokens."""
-    first = tree.add(0, slot, verdict[:-1])
-    return tree.ask_chain(0, [slot, *range(first, first + len(verdict) - 1)], verdict)
+    first = tree.add(row, slot, verdict[:-1])
+    return tree.ask_chain(row, [slot, *range(first, first + len(verdict) - 1)], verdict)
 
 
-def _chunks(contexts: Sequence[Context], branches: int, limit: int) -> list[Sequence[Context]]:
-    """Divide the contexts, in order, so that a chunk has at most `limit` new tokens or one context."""
-    chunks: list[list[Context]] = []
-    room = 0
-    for context in contexts:
-        size = len(context.tokens) + branches
-        if size > room or not chunks:
-            chunks.append([])
-            room = limit
-        chunks[-1].append(context)
-        room -= size
-    return chunks
+def _chunks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
+    """Give the indices of some rows, shortest first, so that a chunk takes at most `limit` tokens, or is one row."""
+    chunk: list[int] = []
+    for index in sorted(range(len(sizes)), key=lambda index: (sizes[index], index)):
+        if chunk and (len(chunk) + 1) * sizes[index] > limit:
+            yield chunk
+            chunk = []
+        chunk.append(index)
+    if chunk:
+        yield chunk

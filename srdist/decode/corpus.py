@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from srdist.storage.corpus import corpus_dir, live_titles
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import PASSAGES, TITLES, TOKENS
 
@@ -24,10 +24,11 @@ class Passage:
 
 
 class PassageTable:
-    """The passages of a run, mapped into memory."""
+    """The passages of a run, mapped into memory; those of dead titles too, which no search finds."""
 
     def __init__(self, run_dir: Path):
-        self._passages, self._titles = open_partitions(run_dir / PASSAGES), open_partitions(run_dir / TITLES)
+        folder = corpus_dir(run_dir)
+        self._passages, self._titles = open_partitions(folder / PASSAGES), open_partitions(folder / TITLES)
         self._first = np.cumsum([0, *(table.num_rows for table in self._passages)])
 
     def __len__(self) -> int:
@@ -42,9 +43,13 @@ class PassageTable:
 
 
 def longest_sequence(run_dir: Path) -> int:
-    """Return the tokens of the longest title plus those of the longest passage."""
-    return sum(_longest(open_partitions(run_dir / folder)) for folder in (TITLES, TOKENS))
-
-
-def _longest(tables: list[pa.Table]) -> int:
-    return max((pc.max(pc.list_value_length(table["tokens"])).as_py() or 0 for table in tables), default=0)
+    """Return the tokens of the longest title plus those of the longest passage, dead ones left out."""
+    folder = corpus_dir(run_dir)
+    tables = zip(open_partitions(folder / TITLES), open_partitions(folder / TOKENS), strict=True)
+    title = passage = 0
+    for (titles, tokens), alive in zip(tables, live_titles(folder), strict=True):
+        if alive.any():
+            title = max(title, int(pc.list_value_length(titles["tokens"]).to_numpy()[alive].max()))
+            owned = np.repeat(alive, titles["passages"].to_numpy())
+            passage = max(passage, int(pc.list_value_length(tokens["tokens"]).to_numpy()[owned].max()))
+    return title + passage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,62 +12,16 @@ import numpy as np
 
 from srdist.config import Config, load_config
 from srdist.decode.answer import generate_answers, stop_tokens
-from srdist.decode.assess import Context, assess
 from srdist.decode.corpus import PassageTable, longest_sequence
 from srdist.decode.model import LanguageModel
-from srdist.decode.score import passage_scores, ranking, title_scores
-from srdist.decode.search import Found, beam_search
+from srdist.decode.results import Retrieval
+from srdist.decode.steps import Steps
 from srdist.decode.tree import TokenTree
-from srdist.decode.walk import Level, Start
+from srdist.decode.walk import Level
 from srdist.errors import UserError
 from srdist.storage.tables import MODEL
 from srdist.templates import Segments, load_tokenizer
 from srdist.trie import Trie
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A passage that was found for a query.
-
-    Attributes:
-        passage_id: id of the passage; `document` is that of its document.
-        title: title of the document, as the model generates it.
-        text: the passage, byte for byte as in the corpus.
-        title_logprob: log P(t|q), natural logarithm.
-        passage_logprob: log-probability of the passage's tokens until no other passage of the title begins alike.
-        rejection: P("cannot answer" | q, t, p).
-        acceptance: P("can answer" | q, t, p).
-        title_score: S_T; passage_score: S_P; score: S = S_T * S_P, higher is better.
-    """
-
-    passage_id: str
-    document: str
-    title: str
-    text: str
-    title_logprob: float
-    passage_logprob: float
-    rejection: float
-    acceptance: float
-    title_score: float
-    passage_score: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """What was found for a query: candidates, best first; seconds of its share in the batch."""
-
-    query: str
-    candidates: tuple[Candidate, ...]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class _FoundPassage:
-    title: Found
-    passage: int
-    logprob: float
-    context: Context
 
 
 class SelfRetriever:
@@ -117,13 +71,28 @@ class SelfRetriever:
         if not queries:
             return []
         started = time.monotonic()
-        prompts = [self.prompt(query) for query in queries]
-        tree = TokenTree(self.model, prompts)
-        titles = self._find_titles(tree, len(prompts))
-        found = self._find_passages(tree, titles)
-        candidates = [self._judge(tree.row(row), passages)[:k] for row, passages in enumerate(found)]
+        steps, tree = self.steps, self.tree(queries)
+        titles, expansions = steps.find_titles(tree, len(queries), Level.titles(self.trie))
+        found = steps.find_passages(tree, titles)
+        judges = [steps.judge(*pair, k) for pair in zip(titles, found, strict=True)]
+        steps.assess(tree, judges, found)
+        parts = zip(queries, titles, found, judges, expansions, strict=True)
+        retrievals = [steps.retrieval(*part) for part in parts]
         seconds = (time.monotonic() - started) / len(queries)
-        return [Retrieval(query, tuple(best), seconds) for query, best in zip(queries, candidates, strict=True)]
+        return [replace(retrieval, seconds=seconds) for retrieval in retrievals]
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of a search, with the config's values."""
+        return Steps(self.config.retrieve, self.segments, self.trie, self.passages)
+
+    def tree(self, queries: Sequence[str]) -> TokenTree:
+        """Return a token tree with the prompts of some queries, which the model has not read yet.
+
+        Raises:
+            UserError: a query is empty or too long for the model's context.
+        """
+        return TokenTree(self.model, [self.prompt(query) for query in queries])
 
     def answer(self, question: str | Retrieval) -> str:
         """Answer a query from its best passage; "" where nothing was found."""
@@ -170,63 +139,27 @@ class SelfRetriever:
         start = [*self.prompt(retrieval.query), *title, *segments.passage_separator, *passage]
         return [*start, *segments.verdict_separator, *segments.positive, *segments.answer_separator]
 
-    def _find_titles(self, tree: TokenTree, rows: int) -> list[list[Found]]:
-        starts = [Start(row, tree.root, [], self.trie.title_root) for row in range(rows)]
-        retrieve = self.config.retrieve
-        return beam_search(tree, Level.titles(self.trie), starts, retrieve.title_beams, retrieve.titles)
+    def title_logprobs(self, queries: Sequence[str], titles: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Return log P(t|q) of some titles of each query, whether a search finds them or not."""
+        rows = [row for row, texts in enumerate(titles) if texts]
+        logprobs: list[list[float]] = [[] for _ in titles]
+        if rows:
+            tokens = [self.segments.titles(list(titles[row])) for row in rows]
+            for row, found in zip(
+                rows, self.add_titles(self.tree([queries[row] for row in rows]), tokens), strict=True
+            ):
+                logprobs[row] = [logprob for _, logprob in found]
+        return logprobs
 
-    def _find_passages(self, tree: TokenTree, titles: list[list[Found]]) -> list[list[_FoundPassage]]:
-        """Search below all titles together; a title with one distinct passage needs no search."""
-        retrieve, trie, separator = self.config.retrieve, self.trie, self.segments.passage_separator
-        pairs = [(row, title, trie.passage_root(title.number)) for row, found in enumerate(titles) for title in found]
-        starts = [Start(row, title.slot, separator, node) for row, title, node in pairs if node >= 0]
-        level = Level.passages(trie)
-        searched = iter(beam_search(tree, level, starts, retrieve.passage_beams, retrieve.passages))
-        found: list[list[_FoundPassage]] = [[] for _ in titles]
-        for row, title, node in pairs:
-            if node < 0:
-                context = Context(title.slot, [*separator, *self._until_verdict(~node, 0)])
-                found[row].append(_FoundPassage(title, ~node, 0.0, context))
-                continue
-            for leaf in next(searched):
-                context = Context(leaf.slot, self._until_verdict(leaf.number, leaf.fed))
-                found[row].append(_FoundPassage(title, leaf.number, leaf.logprob, context))
-        return found
-
-    def _until_verdict(self, passage: int, fed: int) -> list[int]:
-        return [*self.trie.passage_tokens(passage)[fed:].tolist(), *self.segments.verdict_separator]
-
-    def _judge(self, tree: TokenTree, found: list[_FoundPassage]) -> list[Candidate]:
-        """Assess and score the passages of one query; return its ranking, same texts expanded."""
-        retrieve = self.config.retrieve
-        verdicts = assess(tree, [item.context for item in found], self.segments, retrieve.forward_tokens)
-        titles = {item.title.number: item.title for item in found}
-        place = {number: index for index, number in enumerate(titles)}
-        groups = np.array([place[item.title.number] for item in found], dtype=np.int64)
-        s_t = title_scores(np.array([title.logprob for title in titles.values()]), retrieve.tau)[groups]
-        per_title = retrieve.normalize_assessment == "title"
-        s_p = passage_scores(verdicts[:, 0], retrieve.delta, groups if per_title else None)
-        candidates: list[Candidate] = []
-        numbers: list[int] = []
-        for index, item in enumerate(found):
-            for number in sorted({item.passage, *map(int, self.trie.same_text(item.passage))}):
-                numbers.append(number)
-                candidates.append(self._candidate(number, item, verdicts[index], float(s_t[index]), float(s_p[index])))
-        order = ranking([candidate.score for candidate in candidates], numbers)
-        return [candidates[index] for index in order]
-
-    def _candidate(self, number: int, item: _FoundPassage, verdicts: np.ndarray, s_t: float, s_p: float) -> Candidate:
-        passage = self.passages[number]
-        return Candidate(
-            passage_id=passage.id,
-            document=passage.document,
-            title=passage.title,
-            text=passage.text,
-            title_logprob=item.title.logprob,
-            passage_logprob=item.logprob,
-            rejection=float(verdicts[0]),
-            acceptance=float(verdicts[1]),
-            title_score=s_t,
-            passage_score=s_p,
-            score=s_t * s_p,
-        )
+    def add_titles(self, tree: TokenTree, titles: Sequence[Sequence[Sequence[int]]]) -> list[list[tuple[int, float]]]:
+        """Add titles' tokens to the rows of a tree; return the last slot of each title and log P(t|q)."""
+        end, added = self.trie.title_end, []
+        for row, found in enumerate(titles):
+            for tokens in found:
+                first = tree.add(row, tree.root, tokens)
+                slots = [tree.root, *range(first, first + len(tokens))]
+                added.append((row, slots[-1], tree.ask_chain(row, slots, [*tokens, end])))
+        logprobs, result = tree.run(), [[] for _ in titles]
+        for row, slot, part in added:
+            result[row].append((slot, float(logprobs[part].sum(dtype=np.float64))))
+        return result

@@ -14,13 +14,16 @@ def softmax(values: np.ndarray, temperature: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def title_scores(logprobs: np.ndarray, tau: float) -> np.ndarray:
+def title_scores(logprobs: np.ndarray, tau: float, lengths: np.ndarray | None = None) -> np.ndarray:
     """S_T: softmax of P(t|q) / tau over the titles found.
 
     Args:
         logprobs: log P(t|q), [titles].
+        lengths: number of tokens of each title with its end, [titles]: P(t|q) is the geometric mean of the tokens'
+            probabilities instead of their product; None: the product (the paper).
     """
-    return softmax(np.exp(logprobs), tau)
+    logprobs = np.asarray(logprobs, dtype=np.float64)
+    return softmax(np.exp(logprobs if lengths is None else logprobs / lengths), tau)
 
 
 def passage_scores(rejections: np.ndarray, delta: float, groups: np.ndarray | None = None) -> np.ndarray:
@@ -38,6 +41,28 @@ def passage_scores(rejections: np.ndarray, delta: float, groups: np.ndarray | No
     return scores
 
 
-def ranking(scores: Sequence[float], numbers: Sequence[int]) -> list[int]:
-    """Return the order of the candidates: highest score first, equal ones by their number."""
-    return sorted(range(len(scores)), key=lambda index: (-scores[index], numbers[index]))
+def largest_passage_score(passages: int, delta: float) -> float:
+    """Return the largest S_P that one of a title's passages can have: with rejection 0, all others with 1.
+
+    e^(1/delta) / (e^(1/delta) + passages - 1)
+    """
+    return float(1 / (1 + (passages - 1) * np.exp(-1 / delta)))
+
+
+def final_scores(kind: str, s_t: np.ndarray, s_p: np.ndarray, logprobs: np.ndarray) -> np.ndarray:
+    """S, by which passages are ranked; all arrays [passages].
+
+    Args:
+        kind: `product`: S_T * S_P (the paper); `title`: S_T; `assessment`: S_P; `likelihood`: S_T * S_P * P(p|q,t).
+        logprobs: log P(p|q,t).
+    """
+    if kind == "title":
+        return s_t
+    if kind == "assessment":
+        return s_p
+    return s_t * s_p * (np.exp(logprobs) if kind == "likelihood" else 1.0)
+
+
+def ranking(scores: Sequence[float], logprobs: Sequence[float], numbers: Sequence[int]) -> list[int]:
+    """Return the order of the candidates: highest score first, of equal ones the likeliest, then by number."""
+    return sorted(range(len(scores)), key=lambda index: (-scores[index], -logprobs[index], numbers[index]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from srdist.decode.kernel import best_choices
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level, Place, Start, Walk
 
@@ -31,8 +32,20 @@ class Found:
 @dataclass
 class _Beam:
     place: Place
-    score: float
+    score: float = 0.0
     known: int = 0  # tokens of the place's chain that the score includes
+
+    @property
+    def in_chain(self) -> bool:
+        return self.known < len(self.place.chain)
+
+    @property
+    def choices(self) -> tuple[int, int]:
+        """First and last choice of the walk that may follow."""
+        if self.in_chain:
+            first = self.place.forced.start + self.known
+            return first, first + 1
+        return self.place.edges.start, self.place.edges.stop
 
 
 @dataclass
@@ -41,71 +54,59 @@ class _Search:
     pool: list[Found] = field(default_factory=list)
 
 
-def beam_search(tree: TokenTree, level: Level, starts: Sequence[Start], width: int, keep: int) -> list[list[Found]]:
+def beam_search(
+    tree: TokenTree, level: Level, starts: Sequence[Start], width: int, keep: int, *, within_beams: bool = False
+) -> list[list[Found]]:
     """Find the most probable leaves below each start (paper, "Inference", steps 1 and 2).
 
     A plain token-synchronous beam search: the candidates of a step are all edges of the live beams; the `width`
     best of those that go on live on, the `keep` best of all that ended are the result. A search is over when no
     live beam is better than the worst of `keep` found leaves, as scores only fall; beams that are not better are
-    given up at once, as nothing below them can be found. Equal scores are ordered by token, then by target.
+    given up at once, as nothing below them can be found. Equal scores are ordered by beam, then by edge.
 
     All searches share every forward, and a step whose scores are known needs none.
 
     Args:
         width: beams of each search.
         keep: leaves to find in each search.
+        within_beams: count a leaf only if it is among the `width` best candidates of its step, as `generate` of
+            transformers does; it finds no more.
 
     Returns:
         for each start at most `keep` leaves, best first.
     """
     walk = Walk(tree, level)
-    searches = [_Search([_Beam(walk.begin(start), 0.0)]) for start in starts]
-    while any(search.live for search in searches):
-        unknown = [beam.place for search in searches for beam in search.live if not beam.place.is_fed]
+    searches = [_Search([_Beam(place)]) for place in walk.begin(starts)]
+    while live := [search for search in searches if search.live]:
+        unknown = [beam.place for search in live for beam in search.live if not beam.place.is_fed]
         if unknown:
             walk.feed(unknown)
-        for search in searches:
-            if search.live:
-                _step(search, walk, width, keep)
+        _step(live, walk, width, keep, within_beams)
     return [search.pool for search in searches]
 
 
-def _step(search: _Search, walk: Walk, width: int, keep: int) -> None:
-    """Advance the beams of one search by one token."""
-    parts = [_candidates(beam) for beam in search.live]
-    score, token, target, ended = (np.concatenate(column) for column in zip(*parts, strict=True))
-    sizes = [len(part[0]) for part in parts]
-    origin = np.repeat(np.arange(len(parts)), sizes)
-    edge = np.concatenate([np.arange(size) for size in sizes])
-    for index in _best(score, token, target, ended, keep):
-        place = search.live[origin[index]].place
-        search.pool.append(Found(~int(target[index]), float(score[index]), place.slot, place.fed))
-    search.pool = sorted(search.pool, key=lambda found: (-found.logprob, found.number))[:keep]
-    bound = search.pool[-1].logprob if len(search.pool) == keep else -np.inf
-    survivors = [index for index in _best(score, token, target, ~ended, width) if score[index] > bound]
-    search.live = [_advance(walk, search.live[origin[i]], int(edge[i]), float(score[i])) for i in survivors]
+def _step(searches: list[_Search], walk: Walk, width: int, keep: int, within_beams: bool) -> None:
+    """Advance the beams of all searches by one token."""
+    beams = [beam for search in searches for beam in search.live]
+    begin, end = np.array([beam.choices for beam in beams], dtype=np.int64).T.copy()
+    scores = np.array([beam.score for beam in beams])
+    first_beam = np.cumsum([0, *(len(search.live) for search in searches)])
+    limits = width, keep
+    going_on, ended = best_choices(walk.score, walk.ended, begin, end, scores, first_beam, limits)
+    for index, search in enumerate(searches):
+        alive, leaves = going_on.of(index), ended.of(index)
+        if within_beams:
+            better = [rank + sum(other[0] > leaf[0] for other in alive) for rank, leaf in enumerate(leaves)]
+            leaves = [leaf for leaf, others in zip(leaves, better, strict=True) if others < width]
+        for score, beam, choice in leaves:
+            place = beams[beam].place
+            search.pool.append(Found(~int(walk.target[choice]), score, place.slot, place.fed))
+        search.pool = sorted(search.pool, key=lambda found: (-found.logprob, found.number))[:keep]
+        bound = search.pool[-1].logprob if len(search.pool) == keep else -np.inf
+        search.live = [_advance(walk, beams[beam], choice, score) for score, beam, choice in alive if score > bound]
 
 
-def _candidates(beam: _Beam) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return score, token, target and whether it ends there, of every token that may follow a beam."""
-    place = beam.place
-    if beam.known == len(place.chain):
-        return beam.score + place.scores, place.token, place.following, place.ended
-    here = slice(beam.known, beam.known + 1)
-    ended = np.array([place.target < 0 and beam.known + 1 == len(place.chain)])
-    return beam.score + place.chain_scores[here], place.chain[here], np.array([place.target]), ended
-
-
-def _advance(walk: Walk, beam: _Beam, edge: int, score: float) -> _Beam:
-    if beam.known == len(beam.place.chain):
-        return _Beam(walk.follow(beam.place, edge), score)
-    return _Beam(beam.place, score, beam.known + 1)
-
-
-def _best(score: np.ndarray, token: np.ndarray, target: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
-    """Return the indices of the `count` best allowed candidates, best first."""
-    index = np.flatnonzero(allowed)
-    if len(index) > count:
-        worst = np.partition(score[index], -count)[-count]
-        index = index[score[index] >= worst]
-    return index[np.lexsort((target[index], token[index], -score[index]))][:count]
+def _advance(walk: Walk, beam: _Beam, choice: int, score: float) -> _Beam:
+    if beam.in_chain:
+        return _Beam(beam.place, score, beam.known + 1)
+    return _Beam(walk.follow(beam.place, choice), score)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import DynamicCache
 
+from srdist.decode.kernel import Choices
 from srdist.decode.model import LanguageModel, one_row, remove_last
 
 
@@ -90,7 +91,7 @@ class TokenTree:
         """Send the queued tokens through the model.
 
         Returns:
-            float64, the log-probability of each token asked for, in the order of asking.
+            float32, the log-probability of each token asked for, in the order of asking.
         """
         rows, before = len(self._visible), self.length
         new = max(len(tokens) for tokens in self._tokens)
@@ -102,11 +103,10 @@ class TokenTree:
             tokens[row, : len(self._tokens[row])] = self._tokens[row]
             for parent, first, length in self._chains[row]:
                 self._hang(row, parent, first, length)
-        sizes = [len(following) for _, _, following in self._asked]
-        asked = (
-            np.repeat(np.array([row for row, _, _ in self._asked], dtype=np.int64), sizes),
-            np.repeat(np.array([index for _, index, _ in self._asked], dtype=np.int64), sizes),
-            np.concatenate([following for _, _, following in self._asked]),
+        asked = Choices(
+            row=np.array([row * new + index for row, index, _ in self._asked], dtype=np.int64),
+            first=np.cumsum([0, *(len(following) for _, _, following in self._asked)]),
+            token=np.concatenate([following for _, _, following in self._asked]),
         )
         self._reset()
         return self.model.score(tokens, self._depth[:, before:], self._visible[:, before:], self.cache, asked)

@@ -38,9 +38,12 @@ class Level:
         return cls(trie.title_edges, trie.title_chain, trie.title_end)
 
     @classmethod
-    def passages(cls, trie: Trie) -> Level:
-        """Passages of one title, scored until no other begins alike."""
-        return cls(trie.passage_edges, trie.passage_chain, None)
+    def passages(cls, trie: Trie, end: int | None = None) -> Level:
+        """Passages of one title, scored until no other begins alike; with `end`, that token after it, too."""
+        if end is None:
+            return cls(trie.passage_edges, trie.passage_chain, None)
+        last = np.array([end])
+        return cls(trie.passage_edges, lambda target: last if target < 0 else trie.passage_chain(target), end)
 
     def ended(self, token: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Tell of each edge whether its leaf ends with its token; a title may hold the end token in its middle."""
@@ -71,7 +74,7 @@ class Start:
 
 @dataclass
 class Place:
-    """A node or leaf of the trie, the way to it, and the scores that the model gave once it was there.
+    """A node or leaf of the trie and the way to it.
 
     Attributes:
         row: row of the token tree.
@@ -81,10 +84,9 @@ class Place:
         target: inner node (>= 0) or `~number` of a leaf.
         fed: how many leading tokens of the leaves below are in the tree once the place is fed.
         is_fed: whether the model has been here; all that follows is empty before.
-        chain_scores: log-probability of each token of the chain.
-        token, following, ended, scores: of each edge from here: its token, target, whether that ends a leaf, and
-            the token's log-probability.
-        ahead: places behind edges, by the edge's index, that were fed before anyone asked for them.
+        forced: choices of the walk: the tokens of the chain.
+        edges: choices of the walk: the edges from here.
+        ahead: places behind edges, by their choice, that were fed before anyone asked for them.
     """
 
     row: int
@@ -94,11 +96,8 @@ class Place:
     target: int
     fed: int
     is_fed: bool = False
-    chain_scores: np.ndarray = field(default_factory=_nothing)
-    token: np.ndarray = field(default_factory=_nothing)
-    following: np.ndarray = field(default_factory=_nothing)
-    ended: np.ndarray = field(default_factory=_nothing)
-    scores: np.ndarray = field(default_factory=_nothing)
+    forced: slice = field(default_factory=lambda: slice(0, 0))
+    edges: slice = field(default_factory=lambda: slice(0, 0))
     ahead: dict[int, Place] = field(default_factory=dict)
 
     @property
@@ -116,69 +115,104 @@ class Walk:
     Args:
         tree: its rows grow.
         level: where to walk.
+
+    Attributes:
+        score: float32 [choices or more], log-probability of each token that may follow a place that was fed.
+        token, target: int64 [choices], the token, and the inner node or `~number` of the leaf that it leads to.
+        ended: bool [choices], whether that leaf ends with it.
     """
 
     def __init__(self, tree: TokenTree, level: Level):
         self.tree, self.level = tree, level
+        self.score, self.ended = np.empty(0, dtype=np.float32), np.empty(0, dtype=bool)
+        self.token, self.target = _nothing(), _nothing()
+        self._size = 0
+        self._asked: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._edges: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
-    def begin(self, start: Start) -> Place:
-        """Return the place of a start; where all leaves begin alike, behind their common tokens."""
-        edges = self.level.edges(np.array([start.node], dtype=np.int64))
-        if len(edges.target) != 1:
+    def begin(self, starts: Sequence[Start]) -> list[Place]:
+        """Return the place of each start; where all leaves begin alike, behind their common tokens."""
+        self._know([start.node for start in starts])
+        return [self._begin(start, *self._edges[start.node]) for start in starts]
+
+    def _begin(self, start: Start, token: np.ndarray, target: np.ndarray, _: np.ndarray) -> Place:
+        if len(target) != 1:
             return Place(start.row, start.slot, start.tokens, _nothing(), start.node, fed=0)
-        target = int(edges.target[0])
-        chain = np.append(edges.token, self.level.chain(target))
-        return Place(start.row, start.slot, start.tokens, chain, target, fed=len(chain) - (target < 0))
+        only = int(target[0])
+        chain = np.append(token, self.level.chain(only))
+        return Place(start.row, start.slot, start.tokens, chain, only, fed=len(chain) - (only < 0))
 
-    def follow(self, place: Place, edge: int) -> Place:
+    def follow(self, place: Place, choice: int) -> Place:
         """Return the place behind an edge; not fed yet, unless it was looked ahead at."""
-        if edge in place.ahead:
-            return place.ahead[edge]
-        target = int(place.following[edge])
+        if choice in place.ahead:
+            return place.ahead[choice]
+        return self._behind(place, int(self.token[choice]), int(self.target[choice]))
+
+    def _behind(self, place: Place, token: int, target: int) -> Place:
         chain = self.level.chain(target)
-        fed = place.fed + 1 + len(chain) - (target < 0)
-        return Place(place.row, place.slot, [int(place.token[edge])], chain, target, fed)
+        return Place(place.row, place.slot, [token], chain, target, place.fed + 1 + len(chain) - (target < 0))
 
     def feed(self, places: Sequence[Place]) -> None:
         """Send places through the model in one forward."""
-        asked = [self._queue(place) for place in places]
-        generation = self._with_edges(places)
         room = self.tree.room()
-        while generation:
-            asked += [(place, "scores", self.tree.ask(place.row, place.slot, place.token)) for place in generation]
-            ahead = [other for place in generation for other in self._look_ahead(place, room)]
-            asked += [self._queue(place) for place in ahead]
-            generation = self._with_edges(ahead)
-        scores = self.tree.run()
-        for place, name, where in asked:
-            setattr(place, name, scores[where])
+        while places:
+            for place in places:
+                self._queue(place)
+            inner = [place for place in places if place.target >= 0]
+            self._know([place.target for place in inner])
+            for place in inner:
+                token, target, ended = self._edges[place.target]
+                place.edges = self._ask(self.tree.ask(place.row, place.slot, token), token, target, ended)
+            places = [other for place in inner for other in self._look_ahead(place, room)]
+        self._note(self.tree.run())
 
-    def _queue(self, place: Place) -> tuple[Place, str, slice]:
+    def _queue(self, place: Place) -> None:
         """Queue the tokens of a place and ask for the scores of its chain."""
         tokens = place.to_feed
         first = self.tree.add(place.row, place.slot, tokens)
         slots = [place.slot, *range(first, first + len(tokens))][len(place.tokens) :]
-        where = self.tree.ask_chain(place.row, slots[: len(place.chain)], place.chain)
+        size = len(place.chain)
+        ended = np.zeros(size, dtype=bool)
+        ended[-1:] = place.target < 0
+        where = self.tree.ask_chain(place.row, slots[:size], place.chain)
+        place.forced = self._ask(where, place.chain, np.full(size, place.target), ended)
         place.slot, place.is_fed = slots[-1], True
-        return place, "chain_scores", where
 
-    def _with_edges(self, places: Sequence[Place]) -> list[Place]:
-        """Note the edges of all inner places; return these places."""
-        inner = [place for place in places if place.target >= 0]
-        if inner:
-            edges = self.level.edges(np.array([place.target for place in inner], dtype=np.int64))
-            bounds = np.searchsorted(edges.source, np.arange(len(inner) + 1))
-            for place, begin, end in zip(inner, bounds[:-1], bounds[1:], strict=True):
-                place.token, place.following = edges.token[begin:end], edges.target[begin:end]
-                place.ended = self.level.ended(place.token, place.following)
-        return inner
+    def _ask(self, where: slice, token: np.ndarray, target: np.ndarray, ended: np.ndarray) -> slice:
+        """Note choices whose scores were asked for; return which ones of the walk they will be."""
+        self._asked.append((token, target, ended))
+        return slice(self._size + where.start, self._size + where.stop)
+
+    def _note(self, scores: np.ndarray) -> None:
+        """Append the choices that were asked for; the arrays grow by more than that, so that few copies are made."""
+        first, last = self._size, self._size + len(scores)
+        if last > len(self.score):
+            self.score, self.token, self.target, self.ended = (
+                np.concatenate([old[:first], np.empty(2 * last - first, old.dtype)])
+                for old in (self.score, self.token, self.target, self.ended)
+            )
+        self.score[first:last] = scores
+        for column, parts in zip((self.token, self.target, self.ended), zip(*self._asked, strict=True), strict=True):
+            np.concatenate(parts, out=column[first:last])
+        self._size, self._asked = last, []
+
+    def _know(self, nodes: Sequence[int]) -> None:
+        """Look up the edges of nodes that the walk has not met yet."""
+        new = np.array(sorted(set(nodes) - self._edges.keys()), dtype=np.int64)
+        if len(new):
+            edges = self.level.edges(new)
+            ended = self.level.ended(edges.token, edges.target)
+            bounds = np.searchsorted(edges.source, np.arange(1, len(new)))
+            columns = (np.split(column, bounds) for column in (edges.token, edges.target, ended))
+            self._edges.update(zip(new.tolist(), zip(*columns, strict=True), strict=True))
 
     def _look_ahead(self, place: Place, room: list[int]) -> list[Place]:
         """Return the places behind a place, if there is room for all of them."""
-        edges = np.flatnonzero(~place.ended)
+        token, target, ended = self._edges[place.target]
+        edges = np.flatnonzero(~ended)
         if len(edges) > room[place.row]:
             return []
-        ahead = {int(edge): self.follow(place, int(edge)) for edge in edges}
+        ahead = {place.edges.start + int(e): self._behind(place, int(token[e]), int(target[e])) for e in edges}
         cost = sum(len(other.to_feed) for other in ahead.values())
         if cost > room[place.row]:
             return []

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Rankings = Mapping[str, Sequence[str]]
 """query id -> passage or document ids, best first"""
 
+QueryScores = Mapping[str, Mapping[str, float]]
+"""shown name of a measure -> query id -> value"""
+
 PAPER_NAMES = {"Success": "Hits", "RR": "MRR", "R": "Recall", "P": "Precision", "AP": "MAP"}
 """ir_measures' name of a measure -> the name that is shown"""
 

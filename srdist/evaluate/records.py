@@ -11,14 +11,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from srdist.baselines.stage import SYSTEM_NAMES, run_path
+from srdist.config.schema import Config
 from srdist.errors import UserError
-from srdist.storage.partitions import open_partitions
+from srdist.evaluate.measures import Rankings
+from srdist.storage.corpus import live_passages, present
 from srdist.storage.runs import read_run
-from srdist.storage.tables import PASSAGES, read_test_queries
+from srdist.storage.tables import read_test_queries
 
 SELF_RETRIEVAL = "Self-Retrieval"
-SYSTEM_NAMES = {"bm25": "BM25"}
-"""stem of a file in baselines/ -> name of the system; other stems name themselves"""
+HYBRID = "Hybrid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,25 @@ class JudgedQuery:
 
 
 def read_judged_queries(run_dir: Path) -> list[JudgedQuery]:
-    """Read the test queries, in the order of `queries/`."""
-    columns = ("id", "text", "answers", "gold_documents", "gold_passages", "gold_titles")
-    return [JudgedQuery(*(row[column] for column in columns)) for row in read_test_queries(run_dir)]
+    """Read the test queries, in the order of `queries/`; gold that was removed from the corpus is left out."""
+    rows = read_test_queries(run_dir)
+    columns = {"gold_documents": "document", "gold_passages": "id", "gold_titles": "title"}
+    held = {name: present(run_dir, columns[name], (item for row in rows for item in row[name])) for name in columns}
+    queries = []
+    for row in rows:
+        documents, passages, titles = ([item for item in row[name] if item in held[name]] for name in columns)
+        queries.append(
+            JudgedQuery(row["id"], row["text"], row["answers"], documents, passages, titles if passages else [])
+        )
+    return queries
 
 
-def run_files(run_dir: Path) -> dict[str, Path]:
-    """Return the run file of each system: Self-Retrieval first, then every baselines/*.trec by name."""
-    files = {SELF_RETRIEVAL: run_dir / "retrieve" / "run.trec"}
-    for path in sorted((run_dir / "baselines").glob("*.trec")):
-        files[SYSTEM_NAMES.get(path.stem, path.stem)] = path
-    return files
+def read_systems(config: Config) -> dict[str, Rankings]:
+    """Read the rankings of Self-Retrieval and of every baseline of the config: name -> query id -> passage ids."""
+    systems: dict[str, Rankings] = {SELF_RETRIEVAL: read_ranking(config.run_dir / "retrieve" / "run.trec")}
+    for system in config.baselines.systems:
+        systems[SYSTEM_NAMES[system]] = read_ranking(run_path(config.run_dir, system))
+    return systems
 
 
 def read_ranking(path: Path) -> dict[str, list[str]]:
@@ -61,11 +71,12 @@ def documents_of(run_dir: Path, passages: Iterable[str]) -> dict[str, str]:
     wanted = set(passages)
     values = pa.array(sorted(wanted), type=pa.string())
     found: dict[str, str] = {}
-    for table in open_partitions(run_dir / PASSAGES):
-        rows = table.select(["id", "document"]).filter(pc.is_in(table["id"], value_set=values))
+    for table in live_passages(run_dir, ("id", "document")):
+        rows = table.filter(pc.is_in(table["id"], value_set=values))
         found.update(zip(rows["id"].to_pylist(), rows["document"].to_pylist(), strict=True))
     if missing := wanted - found.keys():
-        raise UserError(f"a run names passage {min(missing)}, which is not in the corpus", file=run_dir / PASSAGES)
+        what = f"a run names passage {min(missing)}, which is not in the corpus"
+        raise UserError(what, file=run_dir, cure="run `srdist retrieve --overwrite`, and `baselines`")
     return found
 
 
@@ -90,13 +101,9 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def read_titles(run_dir: Path) -> dict[str, list[str]]:
-    """Return query id -> the titles that Self-Retrieval generated, the most probable first."""
-    titles: dict[str, list[str]] = {}
-    for record in read_records(run_dir / "retrieve" / "results.jsonl"):
-        best = sorted(record["candidates"], key=lambda candidate: -candidate["title_logprob"])
-        titles[record["query"]] = list(dict.fromkeys(candidate["title"] for candidate in best))
-    return titles
+def read_retrievals(run_dir: Path) -> dict[str, dict[str, Any]]:
+    """Return query id -> its line of `retrieve/results.jsonl`."""
+    return {record["query"]: record for record in read_records(run_dir / "retrieve" / "results.jsonl")}
 
 
 def read_answers(run_dir: Path) -> dict[str, str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from srdist.baselines.stage import SYSTEM_NAMES, baseline_inputs
 from srdist.config.schema import Config
 from srdist.evaluate.answers import exact_match, f1
+from srdist.evaluate.failures import count_failures, failure_kind
+from srdist.evaluate.fusion import fuse
 from srdist.evaluate.measures import (
+    QueryScores,
     Rankings,
     first_rank,
     mean,
@@ -17,17 +21,20 @@ from srdist.evaluate.measures import (
     shown_name,
 )
 from srdist.evaluate.records import (
+    HYBRID,
     SELF_RETRIEVAL,
     JudgedQuery,
     documents_of,
     read_answers,
     read_judged_queries,
-    read_ranking,
-    read_titles,
-    run_files,
+    read_retrievals,
+    read_systems,
 )
-from srdist.storage.files import sha256, write_json, write_text
+from srdist.evaluate.summary import summarize
+from srdist.storage.corpus import verified_corpus
+from srdist.storage.files import write_json, write_text
 from srdist.storage.manifest import Manifest, verified_inputs
+from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
 from srdist.storage.tables import PASSAGES, QUERIES
 
@@ -39,19 +46,24 @@ Levels = dict[str, Rankings]
 def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
     """Measure Self-Retrieval and every baseline on the same test queries, and the answers.
 
-    `evaluate/metrics.json` holds `systems` (system -> level -> measure -> mean over all test queries, and how many
-    have no prediction), `answers` (EM and F1 over the queries with accepted answers) and the counts of `queries`.
+    `evaluate/metrics.json` holds `systems` (system -> level -> measure -> mean over all test queries, its interval, the
+    comparison with the baseline `against`, and how many queries have no prediction), `outcomes` (how many queries
+    Self-Retrieval lost at which point), `answers` (EM and F1 over the queries with accepted answers) and the counts
+    of `queries`.
 
     Raises:
         UserError: a measure is unknown, a stage before has not finished, or there are no test queries.
     """
     parse_measures(config.evaluate.measures)
     run_dir = config.run_dir
-    inputs = verified_inputs(run_dir, "prepare", QUERIES, PASSAGES)
-    for name, folder in (("retrieve", "retrieve"), ("answer", "answers"), ("baselines", "baselines")):
+    inputs = verified_inputs(run_dir, "prepare", QUERIES) | verified_corpus(run_dir, PASSAGES) | baseline_inputs(config)
+    for name, folder in (("retrieve", "retrieve"), ("answer", "answers")):
         inputs |= verified_inputs(run_dir, name, folder)
-    inputs |= {system: sha256(path) for system, path in run_files(run_dir).items()}
-    settings = {"name": config.name, "measures": config.evaluate.measures, "titles": config.retrieve.titles}
+    settings = {
+        "name": config.name,
+        "titles": config.retrieve.titles,
+        **config.evaluate.model_dump(mode="json", exclude={"examples"}),
+    }
     stage = Stage(run_dir, "evaluate", settings=settings, inputs=inputs, outputs=(EVALUATE,))
     return stage.run(lambda: _work(config), overwrite=overwrite)
 
@@ -59,26 +71,36 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
 def _work(config: Config) -> dict[str, Any]:
     run_dir = config.run_dir
     queries = read_judged_queries(run_dir)
-    systems = {name: read_ranking(path) for name, path in run_files(run_dir).items()}
+    systems = read_systems(config)
+    if config.evaluate.fuse_with:
+        systems[HYBRID] = _hybrid(config, systems)
     document_of = documents_of(run_dir, (p for rankings in systems.values() for ids in rankings.values() for p in ids))
     levels = {name: _levels(rankings, document_of) for name, rankings in systems.items()}
-    titles, answers = read_titles(run_dir), read_answers(run_dir)
+    retrievals, answers = read_retrievals(run_dir), read_answers(run_dir)
+    titles = {query: [title["title"] for title in record["titles"]] for query, record in retrievals.items()}
+    failures = {query.id: failure_kind(query, retrievals.get(query.id)) for query in queries}
 
-    measured = {name: _measure(config, queries, by_level) for name, by_level in levels.items()}
+    scores = {name: _scores(config, queries, by_level) for name, by_level in levels.items()}
+    measured = summarize(scores, SYSTEM_NAMES[config.evaluate.against], config.evaluate)
+    for name, system in measured.items():
+        system["missing_predictions"] = sum(not systems[name].get(query.id) for query in queries)
     measured[SELF_RETRIEVAL]["title"] = _measure_titles(config, queries, titles)
     metrics = {
         "name": config.name,
         "measures": [shown_name(measure) for measure in parse_measures(config.evaluate.measures)],
+        "against": SYSTEM_NAMES[config.evaluate.against],
         "queries": {
             "test": len(queries),
             "without_gold": sum(not query.passages for query in queries),
             "without_answers": sum(not query.answers for query in queries),
         },
         "systems": measured,
+        "outcomes": count_failures(failures.values()),
         "answers": _measure_answers(queries, answers),
     }
-    lines = [json.dumps(_per_query(query, levels, titles, answers), ensure_ascii=False) for query in queries]
-    write_text(run_dir / EVALUATE / "per_query.jsonl", "".join(f"{line}\n" for line in lines))
+    records = (_per_query(query, levels, titles, answers) | {"outcome": failures[query.id]} for query in queries)
+    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    write_text(run_dir / EVALUATE / "per_query.jsonl", "".join(lines))
     qrels = [f"{query.id} 0 {passage} 1\n" for query in queries for passage in query.passages]
     write_text(run_dir / EVALUATE / "qrels.trec", "".join(qrels))
     write_json(run_dir / EVALUATE / "metrics.json", metrics)
@@ -90,24 +112,28 @@ def _work(config: Config) -> dict[str, Any]:
     }
 
 
+def _hybrid(config: Config, systems: dict[str, Rankings]) -> Rankings:
+    """Fuse Self-Retrieval with a baseline and write the run: evaluate/hybrid.trec."""
+    evaluate = config.evaluate
+    parts = [systems[SELF_RETRIEVAL], systems[SYSTEM_NAMES[evaluate.fuse_with]]]
+    fused = fuse(parts, evaluate.fusion_k, config.retrieve.top_k)
+    write_run(config.run_dir / EVALUATE / "hybrid.trec", fused.items(), HYBRID)
+    return {query: [passage for passage, _ in ranking] for query, ranking in fused.items()}
+
+
 def _levels(rankings: Rankings, document_of: dict[str, str]) -> Levels:
     documents = {query: rank_documents(passages, document_of) for query, passages in rankings.items()}
     return {"passage": rankings, "document": documents}
 
 
-def _measure(config: Config, queries: list[JudgedQuery], levels: Levels) -> dict[str, Any]:
-    """Return level -> measure -> mean of one system, and how many queries it has no prediction for."""
+def _scores(config: Config, queries: list[JudgedQuery], levels: Levels) -> dict[str, QueryScores]:
+    """Return level -> measure -> query id -> value of one system."""
     measures = parse_measures(config.evaluate.measures)
     gold = {
         "passage": {query.id: query.passages for query in queries},
         "document": {query.id: query.documents for query in queries},
     }
-    measured: dict[str, Any] = {}
-    for level, rankings in levels.items():
-        scores = score_queries(measures, gold[level], rankings)
-        measured[level] = {name: mean(values) for name, values in scores.items()}
-    measured["missing_predictions"] = sum(not levels["passage"].get(query.id) for query in queries)
-    return measured
+    return {level: score_queries(measures, gold[level], rankings) for level, rankings in levels.items()}
 
 
 def _measure_titles(config: Config, queries: list[JudgedQuery], titles: Rankings) -> dict[str, float]:

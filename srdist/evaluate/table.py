@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +14,9 @@ from srdist.evaluate.records import SELF_RETRIEVAL
 from srdist.progress import console
 
 LEVELS = ("passage", "document")
+SIGNIFICANT = 0.05
+MARK = "†"
+"""Stands behind a figure that differs from the baseline's by the paired test."""
 
 
 def read_metrics(run_dir: Path) -> dict[str, Any]:
@@ -31,16 +35,20 @@ def metrics_table(metrics: dict[str, Any]) -> Table:
     Args:
         metrics: the content of `evaluate/metrics.json`.
     """
-    table = Table(title=f"{metrics['name']}: {metrics['queries']['test']} test queries", caption=_caption(metrics))
+    title = f"{metrics['name']}: {metrics['queries']['test']} test queries"
+    table = Table(title=title, caption=_caption(metrics), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("system", no_wrap=True)
     for measure in metrics["measures"]:
-        table.add_column(measure, justify="right")
+        table.add_column(measure.replace("@", "\n@"), justify="right")
     for level in LEVELS:
         best = best_values(metrics, level)
         table.add_row(Text(f"{level} level", style="dim"))
         for system in systems_in_order(metrics):
             values = metrics["systems"][system][level]
-            cells = [_cell(values[measure], best[measure]) for measure in metrics["measures"]]
+            cells = [
+                _cell(values[measure], best[measure], differs(metrics, system, level, measure))
+                for measure in metrics["measures"]
+            ]
             table.add_row(system, *cells)
         table.add_section()
     return table
@@ -59,13 +67,21 @@ def best_values(metrics: dict[str, Any], level: str) -> dict[str, float]:
     }
 
 
-def _cell(value: float, best: float) -> Text:
-    return Text(f"{value:.3f}", style="bold" if value == best else "")
+def differs(metrics: dict[str, Any], system: str, level: str, measure: str) -> bool:
+    """Tell whether a system differs from the baseline it is compared with, at p < `SIGNIFICANT`."""
+    comparison = metrics["systems"][system].get("comparison")
+    return comparison is not None and comparison[level][measure]["p"] < SIGNIFICANT
+
+
+def _cell(value: float, best: float, marked: bool) -> Text:
+    return Text(f"{value:.3f}{MARK if marked else ' '}", style="bold" if value == best else "")
 
 
 def _caption(metrics: dict[str, Any]) -> str:
     titles = metrics["systems"][SELF_RETRIEVAL]["title"]
     lines = ["gold title generated: " + ", ".join(f"{name} {value:.3f}" for name, value in titles.items())]
+    lines.append(f"{MARK} differs from {metrics['against']}, p < {SIGNIFICANT}, paired randomization test")
+    lines.append(", ".join(f"{kind} {count}" for kind, count in metrics["outcomes"].items()))
     answers, queries = metrics["answers"], metrics["queries"]
     if answers["queries"]:
         lines.append(f"answers: EM {answers['EM']:.3f}, F1 {answers['F1']:.3f} over {answers['queries']} queries")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,20 @@ from srdist.cluster.ray import ray_cluster, run_tasks
 from srdist.config.paths import locate
 from srdist.config.schema import Config
 from srdist.corpus.bad_records import BadRecords
-from srdist.corpus.read import read_documents, read_queries
+from srdist.corpus.read import read_queries
 from srdist.corpus.records import Query
 from srdist.errors import UserError
-from srdist.prepare.chunks import write_chunk
 from srdist.prepare.gold import ResolvedQuery, find_gold, resolve
+from srdist.prepare.held_out import hold_out, write_held_out
 from srdist.prepare.mixture import write_mixture
-from srdist.prepare.partitions import write_tables
-from srdist.progress import console, progress_bar
+from srdist.prepare.shuffle import WORK, write_chunks, write_partitions
+from srdist.progress import console
 from srdist.storage.manifest import Manifest
 from srdist.storage.partitions import partition_path, write_partition
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, PASSAGES, QUERIES, TITLES, TOKENS, queries_schema
 
-WORK, QUARANTINE = "prepare.work", "quarantine.jsonl"
+QUARANTINE = "quarantine.jsonl"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model")
 
 
@@ -40,7 +39,7 @@ def prepare(config: Config, *, overwrite: bool = False) -> Manifest:
     stage = Stage(
         config.run_dir,
         "prepare",
-        settings=_settings(config),
+        settings=prepare_settings(config),
         inputs=_inputs(config),
         outputs=(TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, QUARANTINE),
         kept=(WORK,),
@@ -48,7 +47,8 @@ def prepare(config: Config, *, overwrite: bool = False) -> Manifest:
     return stage.run(lambda: _work(config), overwrite=overwrite)
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def prepare_settings(config: Config) -> dict[str, Any]:
+    """Return the part of the config that the tables and the mixture depend on."""
     settings = config.model_dump(mode="json", include={"corpus", "templates", "prepare", "mixture", "seed"})
     for source in (*settings["corpus"]["documents"], *settings["corpus"]["queries"]):
         source.pop("path")
@@ -64,54 +64,29 @@ def _inputs(config: Config) -> dict[str, str]:
         paths[f"corpus.queries.{number}"] = locate(source.path)
         if source.qrels:
             paths[f"corpus.queries.{number}.qrels"] = locate(source.qrels)
-    base = Path(config.model.base)
-    files = {f"tokenizer/{name}": base / name for name in TOKENIZER_FILES if (base / name).exists()}
+    files = tokenizer_files(config)
     digests = input_digests(paths | files, config.run_dir / "manifests" / ".inputs.json")
     return digests if files else digests | {"tokenizer": config.model.base}
+
+
+def tokenizer_files(config: Config) -> dict[str, Path]:
+    """Return name in the manifest -> file, of the tokenizer; none where it comes from the hub."""
+    base = Path(config.model.base)
+    return {f"tokenizer/{name}": base / name for name in TOKENIZER_FILES if (base / name).exists()}
 
 
 def _work(config: Config) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     with BadRecords(config.corpus.on_bad_record, config.run_dir / QUARANTINE) as bad, ray_cluster(config.cluster):
         queries = list(read_queries(config.corpus, bad))
-        chunks = _write_chunks(config, bad, counts)
-        counts.update(_write_tables(config, chunks))
+        counts.update(write_partitions(config, write_chunks(config, bad, counts)))
         resolved = _write_queries(config, queries)
-        counts.update(_write_mixture(config, [query for query in resolved if query.judged]))
+        counts.update(write_mixture(config, resolved) + write_held_out(config, resolved))
         counts["bad_records"] = bad.count
-    for split in ("train", "test"):
-        counts[f"{split}_queries"] = sum(query.split == split for query in queries)
+    for split in ("train", "validation", "test"):
+        counts[f"{split}_queries"] = sum(query.query.split == split for query in resolved)
     counts["queries_without_gold"] = sum(not query.judged for query in resolved)
     return dict(counts)
-
-
-def _write_chunks(config: Config, bad: BadRecords, counts: Counter[str]) -> list[Path]:
-    """Read the documents and have them split and tokenized, a chunk per Ray task."""
-    chunks: list[Path] = []
-
-    def arguments() -> Iterator[tuple]:
-        documents = iter(read_documents(config.corpus, bad))
-        while chunk := list(itertools.islice(documents, config.prepare.chunk_documents)):
-            chunks.append(config.run_dir / WORK / f"chunk-{len(chunks):06d}.arrow")
-            counts["documents"] += len(chunk)
-            yield chunks[-1], chunk, config
-
-    with progress_bar() as progress:
-        bar = progress.add_task("split and tokenize", total=None, note="")
-        for _, passages in run_tasks(write_chunk, arguments(), gpu=bool(config.corpus.titles.model)):
-            counts["split"] += passages
-            note = f"{counts['documents']:,} documents read, {counts['split']:,} passages made"
-            progress.update(bar, advance=1, note=note)
-    del counts["split"]
-    if not chunks:
-        raise UserError("the corpus has no documents", file=config.corpus.documents[0].path)
-    return chunks
-
-
-def _write_tables(config: Config, chunks: list[Path]) -> Counter[str]:
-    partitions = config.prepare.partitions
-    arguments = ((config.run_dir, index, partitions, chunks) for index in range(partitions))
-    return _count("write partitions", write_tables, arguments, partitions)
 
 
 def _write_queries(config: Config, queries: list[Query]) -> list[ResolvedQuery]:
@@ -123,6 +98,7 @@ def _write_queries(config: Config, queries: list[Query]) -> list[ResolvedQuery]:
     arguments = ((config.run_dir, index, partitions, shared, lowercase) for index in range(partitions))
     resolved = resolve(queries, itertools.chain.from_iterable(found for _, found in run_tasks(find_gold, arguments)))
     _check_gold(config, resolved)
+    resolved = hold_out(resolved, config)
     rows = [
         {
             "id": query.query.id,
@@ -150,25 +126,3 @@ def _check_gold(config: Config, resolved: list[ResolvedQuery]) -> None:
     if len(missing) > config.corpus.max_missing_gold * len(resolved):
         raise UserError(what, cure="check the queries' ids, or raise corpus.max_missing_gold")
     console.print(what)
-
-
-def _write_mixture(config: Config, resolved: list[ResolvedQuery]) -> Counter[str]:
-    partitions = config.prepare.partitions
-    of_partition: list[list[ResolvedQuery]] = [[] for _ in range(partitions)]
-    for query in resolved:
-        if query.query.split == "train":
-            for partition in sorted({passage.partition for passage in query.passages}):
-                of_partition[partition].append(query)
-    arguments = ((config.run_dir, index, config, of_partition[index]) for index in range(partitions))
-    return _count("write mixture", write_mixture, arguments, partitions)
-
-
-def _count(label: str, function: Any, arguments: Iterator[tuple], total: int) -> Counter[str]:
-    """Run the tasks under a progress bar and add up the counts that they return."""
-    counts: Counter[str] = Counter()
-    with progress_bar() as progress:
-        bar = progress.add_task(label, total=total, note="")
-        for _, counted in run_tasks(function, arguments):
-            counts.update(counted)
-            progress.update(bar, advance=1)
-    return counts

@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
+from srdist.evaluate.failures import KINDS
 from srdist.evaluate.records import read_records
-from srdist.evaluate.table import LEVELS, best_values, read_metrics, systems_in_order
+from srdist.evaluate.table import LEVELS, MARK, SIGNIFICANT, best_values, differs, read_metrics, systems_in_order
 from srdist.report.examples import read_examples
 from srdist.report.figures import duration, figure, signed
 from srdist.report.training import describe_training
+from srdist.storage.corpus import corpus_counts
 from srdist.storage.files import sha256, write_text
 from srdist.storage.manifest import Manifest, manifest_path, read_manifest
 from srdist.storage.stage import Stage
@@ -78,9 +80,13 @@ def render(config: Config, manifests: dict[str, Manifest]) -> str:
         metrics=metrics,
         systems=systems_in_order(metrics),
         levels=LEVELS,
+        differs=differs,
+        kinds=KINDS,
+        mark=MARK,
+        significant=SIGNIFICANT,
         best={level: best_values(metrics, level) for level in LEVELS},
         training=describe_training(read_records(records) if records.exists() else []),
-        corpus=_corpus_facts(manifests),
+        corpus=_corpus_facts(config.run_dir, manifests),
         stages={name: manifest.seconds for name, manifest in manifests.items()},
         examples=read_examples(config.run_dir, config.evaluate.examples),
         config=yaml.safe_dump(_shown_config(config), sort_keys=False, allow_unicode=True, width=100),
@@ -88,19 +94,19 @@ def render(config: Config, manifests: dict[str, Manifest]) -> str:
     )
 
 
-def _corpus_facts(manifests: dict[str, Manifest]) -> dict[str, str]:
+def _corpus_facts(run_dir: Path, manifests: dict[str, Manifest]) -> dict[str, str]:
     """Return label -> figure for what the manifests count."""
-    prepared, index, retrieved = (manifests[name].counts for name in ("prepare", "index", "retrieve"))
+    corpus, retrieved = corpus_counts(run_dir), manifests["retrieve"].counts
     seconds = retrieved.get("decoding_seconds")
     wanted = (
-        ("documents", prepared.get("documents")),
-        ("titles", index.get("titles", prepared.get("titles"))),
-        ("passages", prepared.get("passages")),
-        ("tokens", prepared.get("tokens")),
-        ("trie nodes", index.get("nodes")),
-        ("trie edges", index.get("edges")),
-        ("trie bytes", index.get("bytes")),
-        ("trie bytes per passage", index.get("bytes_per_passage")),
+        ("documents", corpus.get("documents")),
+        ("titles", corpus.get("titles")),
+        ("passages", corpus.get("passages")),
+        ("tokens", corpus.get("tokens")),
+        ("trie nodes", corpus.get("nodes")),
+        ("trie edges", corpus.get("edges")),
+        ("trie bytes", corpus.get("bytes")),
+        ("trie bytes per passage", corpus.get("bytes_per_passage")),
     )
     facts = {label: figure(value) for label, value in wanted if value is not None}
     if seconds is not None and retrieved.get("queries"):

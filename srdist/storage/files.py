@@ -44,6 +44,18 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def newest_record(path: Path) -> dict[str, Any] | None:
+    """Return the last whole line of a growing file of JSON records; None while there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 4096))
+            lines = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    whole = [line for line in lines if line.startswith(b"{")]
+    return json.loads(whole[-1]) if whole else None
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal text."""
     digest = hashlib.sha256()

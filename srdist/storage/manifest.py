@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -100,10 +101,16 @@ def write_manifest(run_dir: Path, manifest: Manifest, outputs: Iterable[str], wi
             name = path.relative_to(run_dir).as_posix()
             if path.is_file() and not any(Path(name).is_relative_to(folder) for folder in without):
                 manifest.files[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    manifest.versions = {"python": platform.python_version(), **{p: _version(p) for p in RECORDED_PACKAGES}}
+    manifest.versions = package_versions()
     write_json(manifest_path(run_dir, manifest.stage), asdict(manifest))
 
 
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on; `absent` for one not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in RECORDED_PACKAGES}}
+
+
+@functools.cache
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Stage:
             UserError: the stage was made or begun differently, is damaged, or another process is running it.
         """
         pending = self._pending
-        with self._lock():
+        with self.lock():
             path = manifest_path(self.run_dir, self.name)
             if path.exists() and not self._discard_if_changed(path, overwrite):
                 manifest = read_manifest(self.run_dir, self.name)
@@ -85,8 +85,9 @@ class Stage:
                 counts = work()
             finally:
                 seconds = before + time.monotonic() - started
-                if pending.exists():
-                    write_json(pending, {**begun, "seconds": seconds})
+                with suppress(OSError):  # on a full disk the work's own error says more
+                    if pending.exists():
+                        write_json(pending, {**begun, "seconds": seconds})
             for output in self.outputs:
                 remove_asides(self.run_dir / output)
             manifest = Manifest(self.name, self.settings, self.inputs, counts=counts, seconds=round(seconds, 3))
@@ -146,7 +147,8 @@ class Stage:
         return json.loads(pending.read_text(encoding="utf-8"))["seconds"] if pending.exists() else 0.0
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from running the stage during the block."""
         folder = manifest_path(self.run_dir, self.name).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)

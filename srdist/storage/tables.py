@@ -27,7 +27,7 @@ TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, TRIE, MODEL = (
 
 
 def titles_schema(token_type: np.dtype) -> pa.Schema:
-    """Titles that differ after normalisation, in the order of their first document."""
+    """Titles that differ after normalisation, sorted."""
     return pa.schema(
         [
             ("title", pa.string()),  # normalised: the text that the model generates
@@ -39,7 +39,7 @@ def titles_schema(token_type: np.dtype) -> pa.Schema:
 
 
 def passages_schema() -> pa.Schema:
-    """Passages, those of one title side by side, in the order of the corpus."""
+    """Passages, those of one title side by side, there in the order of the corpus."""
     return pa.schema(
         [
             ("id", pa.string()),  # `<document id>-<number of the passage in its document>`
@@ -63,7 +63,7 @@ def queries_schema() -> pa.Schema:
         [
             ("id", pa.string()),
             ("text", pa.string()),
-            ("split", pa.string()),  # `train` or `test`
+            ("split", pa.string()),  # `train`, `validation` (set aside from the training) or `test`
             ("answers", pa.list_(pa.string())),
             ("gold_documents", pa.list_(pa.string())),
             ("gold_passages", pa.list_(pa.string())),  # empty where the gold is not in the corpus
@@ -74,8 +74,13 @@ def queries_schema() -> pa.Schema:
 
 def read_test_queries(run_dir: Path) -> list[dict[str, Any]]:
     """Return the test queries of a run, in order, as rows of `queries_schema`."""
+    return read_queries(run_dir, "test")
+
+
+def read_queries(run_dir: Path, split: str) -> list[dict[str, Any]]:
+    """Return the queries of a split of a run, in order, as rows of `queries_schema`."""
     rows = pa.concat_tables(open_partitions(run_dir / QUERIES)).to_pylist()
-    return [row for row in rows if row["split"] == "test"]
+    return [row for row in rows if row["split"] == split]
 
 
 TASKS = ("indexing", "retrieval", "positive", "negative")
@@ -83,7 +88,7 @@ TASKS = ("indexing", "retrieval", "positive", "negative")
 
 
 def mixture_schema(token_type: np.dtype) -> pa.Schema:
-    """Training examples of one phase, in `mixture/<phase>/`; trained tokens stand at the end."""
+    """Training examples of one epoch of a phase, in `mixture/<phase>/epoch-<e>/`; trained tokens stand at the end."""
     return pa.schema(
         [
             ("task", pa.uint8()),

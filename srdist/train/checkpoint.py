@@ -8,13 +8,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srdist.config.schema import Config
-from srdist.errors import UserError
 from srdist.storage.files import ASIDE, sha256, write_json
 from srdist.train.device import Rank, gather_objects
+from srdist.train.universal import converted, load_universal, separate_step_counters
 
 if TYPE_CHECKING:
     import deepspeed
@@ -26,10 +27,33 @@ FACTS = "checkpoint.json"
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint.
+
+    Attributes:
+        folder: where it lies.
+        step: optimizer steps done.
+        ranks: how many ranks wrote it.
+        partitioned: whether the optimizer's state is divided among them (ZeRO stages 1 to 3).
+        state: JSON values that rank 0 wants back.
+    """
+
+    folder: Path
+    step: int
+    ranks: int
+    partitioned: bool
+    state: dict[str, Any]
+
+    def must_be_converted(self, rank: Rank) -> bool:
+        """Tell whether another number of ranks wrote it, each its own part."""
+        return self.partitioned and self.ranks != rank.ranks
+
+
 def save_checkpoint(
     engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank, step: int, state: dict[str, Any]
 ) -> Path:
-    """Save weights, optimizer and state after `step` steps; all ranks call it.
+    """Save trained weights and optimizer after `step` steps; all ranks call it.
 
     Every rank syncs and digests a share of the files; rank 0 writes the checksums last and renames the
     folder, so that a checkpoint is there whole or not at all.
@@ -43,45 +67,50 @@ def save_checkpoint(
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
     gather_objects(None, rank)
-    engine.save_checkpoint(str(aside), tag=ENGINE, client_state={"torch_rng": _rng()}, save_latest=False)
+    engine.save_checkpoint(str(aside), tag=ENGINE, save_latest=False, exclude_frozen_parameters=True)
     paths = sorted(path for path in aside.rglob("*") if path.is_file())
     own = {path.relative_to(aside).as_posix(): _synced_digest(path) for path in paths[rank.rank :: rank.ranks]}
     digests = {name: digest for share in gather_objects(own, rank) for name, digest in share.items()}
     if rank.is_first:
-        write_json(aside / FACTS, {"step": step, "ranks": rank.ranks, "state": state, "sha256": digests})
+        facts = {"step": step, "ranks": rank.ranks, "partitioned": engine.zero_optimization(), "state": state}
+        write_json(aside / FACTS, {**facts, "sha256": digests})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
-        _remove_old(config.run_dir / CHECKPOINTS, config.train.keep_checkpoints)
+        _remove_old(folder.parent, config.train.keep_checkpoints)
     gather_objects(None, rank)
     return folder
 
 
-def load_newest_checkpoint(
-    engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank
-) -> tuple[int, dict[str, Any] | None]:
-    """Take the newest whole checkpoint; all ranks call it.
+def newest_checkpoint(config: Config, rank: Rank) -> Checkpoint | None:
+    """Find the newest whole checkpoint, if there is one; all ranks call it, each reads a share of the files.
 
-    Returns:
-        steps done and the saved state; 0 and None where there is no checkpoint.
-
-    Raises:
-        UserError: the checkpoint was written by another number of ranks.
+    A damaged one is named in a warning and passed over. What a kill left half written is removed.
     """
-    for folder in reversed(checkpoints(config.run_dir / CHECKPOINTS)):
+    if rank.is_first:
+        _remove_asides(config.run_dir / CHECKPOINTS)
+    for folder in reversed(gather_objects(checkpoints(config.run_dir / CHECKPOINTS), rank)[0]):
         facts = _read_facts(folder)
         wrong = ["checkpoint.json is missing or damaged"] if facts is None else _damaged(folder, facts, rank)
         found = [name for share in gather_objects(wrong, rank) for name in share]
-        if found:
-            if rank.is_first:
-                logger.warning("checkpoint %s is damaged (%s) and not used", folder, found[0])
-            continue
-        if facts["ranks"] != rank.ranks:
-            what = f"the checkpoint was written by {facts['ranks']} ranks, this training has {rank.ranks}"
-            raise UserError(what, file=folder, cure=f"train with {facts['ranks']} ranks, or remove {folder.parent}")
-        _, client = engine.load_checkpoint(str(folder), tag=ENGINE)
-        _set_rng(client["torch_rng"])
-        return facts["step"], facts["state"]
-    return 0, None
+        if not found:
+            return Checkpoint(folder, facts["step"], facts["ranks"], facts["partitioned"], facts["state"])
+        if rank.is_first:
+            logger.warning("checkpoint %s is damaged (%s) and not used", folder, found[0])
+    return None
+
+
+def load_checkpoint(engine: deepspeed.DeepSpeedEngine, checkpoint: Checkpoint, rank: Rank) -> None:
+    """Load weights and optimizer; all ranks call it. A checkpoint of another number of ranks is converted first."""
+    folder = checkpoint.folder
+    if checkpoint.must_be_converted(rank):
+        if rank.is_first:
+            logger.warning("converting %s from %d ranks to %d", folder, checkpoint.ranks, rank.ranks)
+        aside = folder.with_name(f"{folder.name}-converted{ASIDE}")
+        with converted(folder / ENGINE, aside, rank) as universal:
+            load_universal(engine, universal)
+    else:
+        engine.load_checkpoint(str(folder), tag=ENGINE, load_module_strict=False)
+    separate_step_counters(engine.basic_optimizer)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -112,19 +141,8 @@ def _synced_digest(path: Path) -> str:
 def _remove_old(folder: Path, keep: int) -> None:
     for path in checkpoints(folder)[:-keep]:
         shutil.rmtree(path)
+
+
+def _remove_asides(folder: Path) -> None:
     for path in folder.glob(f"*{ASIDE}"):
         shutil.rmtree(path)
-
-
-def _rng() -> dict[str, Any]:
-    import torch
-
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None}
-
-
-def _set_rng(state: dict[str, Any]) -> None:
-    import torch
-
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"])

@@ -11,7 +11,7 @@ from srdist.storage.partitions import open_partitions
 
 
 class Examples:
-    """The examples of one phase.
+    """The examples of one epoch of a phase.
 
     Attributes:
         lengths: [examples] int64, tokens of each example.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from srdist.config.schema import Config, ModelConfig
 from srdist.errors import UserError
 from srdist.train.device import Rank, import_deepspeed
+from srdist.train.lora import with_adapters
 from srdist.train.settings import deepspeed_settings
 
 if TYPE_CHECKING:
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 
-def make_engine(config: Config, rank: Rank) -> deepspeed.DeepSpeedEngine:
+def make_engine(config: Config, rank: Rank, *, universal: bool = False) -> deepspeed.DeepSpeedEngine:
     """Load the base model and wrap it; under ZeRO stage 3 no rank ever holds the whole model.
+
+    Args:
+        universal: a checkpoint converted for another number of ranks will be loaded into the engine.
 
     Raises:
         UserError: the base model cannot be loaded, or the DeepSpeed JSON contradicts the config.
@@ -23,12 +27,15 @@ def make_engine(config: Config, rank: Rank) -> deepspeed.DeepSpeedEngine:
     import torch
     from transformers.integrations import HfDeepSpeedConfig
 
-    settings = deepspeed_settings(config, rank.ranks)
+    settings = deepspeed_settings(config, rank.ranks, universal=universal)
     partitioned = HfDeepSpeedConfig(settings)  # from_pretrained looks for a living one
+    torch.manual_seed(config.seed)
     model = load_base(config.model, rank.device)
+    if config.train.lora:
+        model = with_adapters(model, config.train.lora)
     del partitioned
     if config.train.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.activation_checkpointing_enable()
     model.train()
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config.train.weight_decay),
@@ -36,8 +43,24 @@ def make_engine(config: Config, rank: Rank) -> deepspeed.DeepSpeedEngine:
         betas=config.train.betas,
         fused=True,
     )
+    if settings["zero_optimization"]["stage"] == 0:
+        clip_before_steps(optimizer, config.train.max_gradient_norm)
     deepspeed = import_deepspeed(rank)
     return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
+
+
+def clip_before_steps(optimizer: torch.optim.Optimizer, norm: float) -> None:
+    """Clip the gradients before every step, and leave their norm where a DeepSpeed engine looks for it.
+
+    Without ZeRO, DeepSpeed clips as well (`DeepSpeedEngine._take_model_step`), but drops the norm.
+    """
+    import torch
+
+    def clip(optimizer, *_):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        optimizer._global_grad_norm = torch.nn.utils.clip_grad_norm_(parameters, norm)
+
+    optimizer.register_step_pre_hook(clip)
 
 
 def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
@@ -72,7 +95,7 @@ def attention_kernel(attention: str, device: torch.device) -> str:
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Return two groups for AdamW: matrices decay, norms and biases do not."""
     matrices, vectors = [], []
-    for parameter in model.parameters():
+    for parameter in filter(lambda parameter: parameter.requires_grad, model.parameters()):
         shape = getattr(parameter, "ds_shape", parameter.shape)
         (matrices if len(shape) > 1 else vectors).append(parameter)
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]

@@ -12,6 +12,8 @@ from srdist.storage.files import ASIDE
 from srdist.storage.tables import MODEL
 from srdist.templates import load_tokenizer
 from srdist.train.device import Rank, import_deepspeed
+from srdist.train.engine import load_base
+from srdist.train.lora import save_merged
 
 if TYPE_CHECKING:
     import deepspeed
@@ -21,16 +23,18 @@ if TYPE_CHECKING:
 def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> Path:
     """Write weights (safetensors, in the type they were trained in), configs and tokenizer to `model/`.
 
-    All ranks call it; rank 0 holds the whole model once, in its main memory. Tied weights are stored once.
+    All ranks call it; rank 0 holds the whole model once, in its main memory. Tied weights are stored once. Adapters
+    are merged into the weights, and saved beside them in `model/adapter/`.
     """
     folder = config.run_dir / MODEL
-    weights = gathered_weights(engine, rank)
+    weights = gathered_weights(engine, rank, frozen=config.train.lora is None)
     if rank.is_first:
         aside = folder.with_name(folder.name + ASIDE)
         shutil.rmtree(aside, ignore_errors=True)
-        engine.module.save_pretrained(aside, state_dict=weights)
+        aside.mkdir()
+        _save(engine.module, weights, config, aside)
         load_tokenizer(config.model.base).save_pretrained(aside)
-        for path in aside.iterdir():
+        for path in filter(Path.is_file, aside.rglob("*")):
             path.chmod(0o644)
             with open(path, "rb+") as file:
                 os.fsync(file.fileno())
@@ -39,11 +43,27 @@ def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) 
     return folder
 
 
-def gathered_weights(engine: deepspeed.DeepSpeedEngine, rank: Rank) -> dict[str, torch.Tensor]:
-    """Gather one parameter after the other; return them on the CPU of rank 0, nothing on the others."""
+def _save(model: torch.nn.Module, weights: dict[str, torch.Tensor], config: Config, folder: Path) -> None:
+    import torch
+
+    if config.train.lora:
+        merged = save_merged(model, weights, load_base(config.model, torch.device("cpu")), folder)
+        merged.save_pretrained(folder)
+    else:
+        model.save_pretrained(folder, state_dict=weights)
+
+
+def gathered_weights(engine: deepspeed.DeepSpeedEngine, rank: Rank, *, frozen: bool = True) -> dict[str, torch.Tensor]:
+    """Gather one parameter after the other; return them on the CPU of rank 0, nothing on the others.
+
+    Args:
+        frozen: with the parameters that are not trained.
+    """
     deepspeed = import_deepspeed(rank)
     weights = {}
     for name, parameter in engine.module.named_parameters():
+        if not (frozen or parameter.requires_grad):
+            continue
         with deepspeed.zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
             if rank.is_first:
                 weights[name] = parameter.detach().cpu().clone()

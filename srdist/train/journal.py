@@ -9,8 +9,9 @@ import numpy as np
 
 from srdist.config.schema import Config
 from srdist.storage.files import write_json
-from srdist.tracking import Tracker
+from srdist.tracking import open_tracker
 from srdist.train.device import Rank
+from srdist.train.flops import ModelSize, device_peak
 from srdist.train.metrics import Meter, MetricsFile
 from srdist.train.plan import Plan
 
@@ -31,44 +32,50 @@ class Journal:
     """Counts every step on every rank; rank 0 writes.
 
     Args:
+        size: of the model, for its operations per step.
         state: what the checkpoint that training goes on from kept; None at the beginning.
     """
 
-    def __init__(self, config: Config, rank: Rank, plan: Plan, state: dict[str, Any] | None):
-        self.config, self.plan, self.meter = config, plan, Meter()
+    def __init__(self, config: Config, rank: Rank, plan: Plan, size: ModelSize, state: dict[str, Any] | None):
+        peak = device_peak(config.train, rank)
+        self.config, self.plan, self.meter = config, plan, Meter(size, peak and peak * rank.ranks)
         if state:
             self.meter.restore(state["meter"])
         self.last: dict[str, Any] = (state or {}).get("last", {})
-        self._file = self._tracker = None
+        self._file = self.tracker = None
         if rank.is_first:
             self._file = MetricsFile(metrics_path(config.run_dir), state["metrics_bytes"] if state else 0)
-            self._tracker = Tracker(config, STAGE)
+            self.tracker = open_tracker(config, STAGE)
 
-    def add(self, step: int, sums: np.ndarray, rate: float, gradient_norm: float, memory_gb: float) -> None:
+    def add(
+        self, step: int, sums: np.ndarray, memory: np.ndarray, parts: dict[str, float], rate: float, norm: float
+    ) -> None:
         """Count a step (from 0); write a record every `train.log_steps` steps and after the last.
 
         Args:
             sums: [tasks] cross entropies summed over all ranks.
-            memory_gb: most memory of this rank so far, in GB.
+            memory: [ranks] most memory of each rank so far, in GB.
+            parts: seconds of data, forward, backward and step on this rank.
+            norm: of the gradient before it was clipped.
         """
-        tokens, trained = self.plan.tokens(step)
-        self.meter.add(sums, trained, tokens, step + 1)
+        self.meter.add(sums, self.plan.work(step), parts, step + 1)
         if (step + 1) % self.config.train.log_steps and step + 1 < self.plan.steps:
             return
-        epoch = self.plan.epoch_of(self.plan.step_rows(step)[-1])
+        epoch, _ = self.plan.locate(self.plan.step_rows(step)[-1])
         self.last = {
             "step": step + 1,
             "steps": self.plan.steps,
             "phase": self.config.mixture.phases[epoch.phase].name,
             "epoch": epoch.number + 1,
-            **self.meter.record(),
+            **self.meter.record(self.plan.row_tokens),
             "learning_rate": rate,
-            "gradient_norm": gradient_norm,
-            "memory_gb": round(memory_gb, 3),
+            "gradient_norm": norm,
+            "memory_gb": round(float(memory.max()), 3),
+            "memory_gb_of_ranks": memory.round(3).tolist(),
         }
-        if self._file and self._tracker:
+        if self._file and self.tracker:
             self._file.write(self.last)
-            self._tracker.log(self.last)
+            self.tracker.log(self.last)
 
     def pause(self) -> None:
         """Leave the time since the last step out of the tokens per second."""
@@ -90,6 +97,6 @@ class Journal:
 
     def close(self) -> None:
         """Close the files."""
-        if self._file and self._tracker:
+        if self._file and self.tracker:
             self._file.close()
-            self._tracker.close()
+            self.tracker.close()

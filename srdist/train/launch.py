@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +18,11 @@ from typing import Any, BinaryIO
 
 from srdist.config.load import save_config
 from srdist.config.schema import Config
-from srdist.errors import UserError
+from srdist.errors import REQUEUE, UserError
 from srdist.train.device import free_port
 from srdist.train.journal import STAGE, facts_path, metrics_path
 from srdist.train.progress import TrainingProgress
-from srdist.train.stop import REQUEUE, STOP_SIGNALS
+from srdist.train.stop import STOP_SIGNALS
 
 PARENT = "SRDIST_PARENT"
 """Environment variable by which a rank knows the process that started it."""
@@ -28,6 +30,8 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_"
 """glibc keeps freed buffers up to 32 MB: on a CPU, mapping them anew costs about a tenth of every step. Keeping
 larger ones too would save as much again, but the memory grows without end."""
 POLL_SECONDS = 0.3
+LEAST_ROOM = 1 << 20
+"""Bytes; a training that fails with less room on the disk is taken to have failed for that."""
 
 
 def launch(config: Config) -> dict[str, Any]:
@@ -37,7 +41,8 @@ def launch(config: Config) -> dict[str, Any]:
 
     Raises:
         UserError: a rank failed; carries its last error and names the log.
-        SystemExit: 85, after a stop signal and a checkpoint.
+        OSError: it failed and the disk is full.
+        SystemExit: 85, after a stop signal: with a checkpoint, or before the ranks had begun.
     """
     folder = config.run_dir / STAGE
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,14 +52,16 @@ def launch(config: Config) -> dict[str, Any]:
         begin = output.tell()
         ranks = _start(config_file, number_of_ranks(config), output)
         try:
-            with _signals_passed_on(ranks), TrainingProgress(metrics_path(config.run_dir)) as progress:
+            with _signals_passed_on(ranks) as passed, TrainingProgress(metrics_path(config.run_dir)) as progress:
                 code = _wait(ranks, progress)
         finally:
             for rank in ranks:
                 rank.kill()
                 rank.wait()
-    if code == REQUEUE:
+    if code == REQUEUE or (passed and code == -signal.SIGTERM):  # the latter before a rank could listen
         raise SystemExit(REQUEUE)
+    if code and shutil.disk_usage(folder).free < LEAST_ROOM:  # nor was there room for what the rank had to say
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     if code:
         raise UserError(f"training failed: {_last_error(log, begin, code)}", cure=f"see {log}")
     return json.loads(facts_path(config.run_dir).read_text(encoding="utf-8"))
@@ -109,8 +116,12 @@ def _wait(ranks: list[subprocess.Popen], progress: TrainingProgress) -> int:
 
 
 @contextmanager
-def _signals_passed_on(ranks: list[subprocess.Popen]) -> Iterator[None]:
-    def pass_on(*_: object) -> None:
+def _signals_passed_on(ranks: list[subprocess.Popen]) -> Iterator[list[int]]:
+    """Pass stop signals on to the ranks while the block runs; the value lists those that came."""
+    passed: list[int] = []
+
+    def pass_on(number: int, *_: object) -> None:
+        passed.append(number)
         for rank in ranks:
             if rank.poll() is None:
                 rank.send_signal(signal.SIGTERM)
@@ -120,7 +131,7 @@ def _signals_passed_on(ranks: list[subprocess.Popen]) -> Iterator[None]:
     except ValueError:  # only the main thread gets signals
         before = {}
     try:
-        yield
+        yield passed
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

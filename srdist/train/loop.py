@@ -5,26 +5,32 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from srdist.config.schema import Config
-from srdist.train.checkpoint import load_newest_checkpoint, save_checkpoint
+from srdist.errors import REQUEUE
+from srdist.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from srdist.train.clock import StepClock
 from srdist.train.device import Rank, sum_over_ranks
 from srdist.train.engine import make_engine, set_learning_rate
 from srdist.train.export import export_model
+from srdist.train.flops import model_size
 from srdist.train.journal import Journal
-from srdist.train.plan import make_plan
+from srdist.train.plan import Plan, make_plan
 from srdist.train.schedule import learning_rate
 from srdist.train.step import gradient_norm, train_step
-from srdist.train.stop import REQUEUE, StopRequest
+from srdist.train.stop import StopRequest
+from srdist.train.validation import Validation
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
+    import deepspeed
 
 
 def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     """Train from the newest checkpoint to the end and export the model; all ranks call it after `join_ranks`.
 
-    After a stop signal to any rank, all of them save at the end of the step and exit with code 85.
+    After a stop signal to any rank, all of them save at the end of the step and exit with code 85. The last step is
+    saved as well: a start after a kill in the export has nothing left to do but the export.
 
     Returns:
         counts of the plan (rows, steps, tokens, examples cut and left out), the last loss and the seconds.
@@ -34,36 +40,52 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     """
     stop = StopRequest()
     plan = make_plan(config)
-    engine = make_engine(config, rank)
-    done, state = load_newest_checkpoint(engine, config, rank)
-    journal = Journal(config, rank, plan, state)
-    saved_at = time.monotonic()
+    checkpoint = newest_checkpoint(config, rank)
+    engine = make_engine(config, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))
+    if checkpoint:
+        load_checkpoint(engine, checkpoint, rank)
+    journal = Journal(config, rank, plan, model_size(engine.module), checkpoint.state if checkpoint else None)
+    done = checkpoint.step if checkpoint else 0
+    validation = Validation(config, rank, journal.tracker, done, plan.steps)
+    saved_at, minutes = time.monotonic(), config.train.checkpoint_minutes
+
+    def late() -> bool:
+        return rank.is_first and 0 < minutes <= (time.monotonic() - saved_at) / 60
+
     for step in range(done, plan.steps):
-        rate = learning_rate(step, plan.steps, config.train)
-        set_learning_rate(engine, rate)
-        sums = train_step(engine, plan, step, rank)
-        sums, stopping, save_is_due = _agree(sums, stop, saved_at, config, rank)
-        journal.add(step, sums, rate, gradient_norm(engine), rank.memory_gb())
-        save_is_due |= (step + 1) % (config.train.checkpoint_steps or plan.steps) == 0
-        if (stopping or save_is_due) and step + 1 < plan.steps:
+        if validation.measure(engine, step, stop):
+            journal.pause()
+        stopping, save_is_due = one_step(engine, plan, step, config, rank, journal, [stop.requested, late()])
+        save_is_due |= (step + 1) % (config.train.checkpoint_steps or plan.steps) == 0 or step + 1 == plan.steps
+        if stopping or save_is_due:
             save_checkpoint(engine, config, rank, step + 1, journal.state())
             journal.pause()
             saved_at = time.monotonic()
             if stopping:
                 journal.close()
                 raise SystemExit(REQUEUE)
+    validation.measure(engine, plan.steps, stop)
     export_model(engine, config, rank)
     return journal.finish()
 
 
-def _agree(
-    sums: torch.Tensor, stop: StopRequest, saved_at: float, config: Config, rank: Rank
-) -> tuple[np.ndarray, bool, bool]:
-    """Add the losses up over all ranks; agree on whether one was told to stop and rank 0's clock says save."""
+def one_step(
+    engine: deepspeed.DeepSpeedEngine,
+    plan: Plan,
+    step: int,
+    config: Config,
+    rank: Rank,
+    journal: Journal,
+    asked: list[bool],
+) -> list[bool]:
+    """Train one step and record it; return for each thing in `asked` whether any rank asked for it."""
     import torch
 
-    minutes = config.train.checkpoint_minutes
-    late = rank.is_first and 0 < minutes <= (time.monotonic() - saved_at) / 60
-    flags = sums.new_tensor([stop.requested, late])
-    totals = sum_over_ranks(torch.cat([sums, flags])).cpu().numpy()
-    return totals[:-2], bool(totals[-2]), bool(totals[-1])
+    rate, clock = learning_rate(step, plan.steps, config.train), StepClock(rank.device)
+    set_learning_rate(engine, rate)
+    sums = train_step(engine, plan, step, rank, clock)
+    memory = [rank.memory_gb() if number == rank.rank else 0.0 for number in range(rank.ranks)]
+    shared = sum_over_ranks(torch.cat([sums, sums.new_tensor([*memory, *asked])])).cpu().numpy()
+    sums, memory, flags = np.split(shared, [len(sums), len(sums) + rank.ranks])
+    journal.add(step, sums, memory, clock.take(), rate, gradient_norm(engine))
+    return [bool(flag) for flag in flags]

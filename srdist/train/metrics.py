@@ -13,78 +13,98 @@ import numpy as np
 
 from srdist.errors import UserError
 from srdist.storage.tables import TASKS
+from srdist.train.clock import PARTS
+from srdist.train.flops import ModelSize
+from srdist.train.plan import Work
 
 
 class Meter:
-    """Adds up losses and tokens between two records, and over the whole training.
+    """Adds up losses, tokens and times between two records, and over the whole training.
 
     Its `state` goes into every checkpoint, so that a resumed training writes the same losses.
+
+    Args:
+        size: of the model.
+        peak: operations per second that all ranks together could do; None: unknown.
     """
 
-    def __init__(self) -> None:
-        self.sums, self.counts = np.zeros(len(TASKS)), np.zeros(len(TASKS), dtype=np.int64)
-        self.interval_tokens = self.tokens = 0
-        self.interval_seconds = self.seconds = 0.0
+    def __init__(self, size: ModelSize | None = None, peak: float | None = None) -> None:
+        self._size, self._peak = size, peak
+        self.tokens, self.seconds = 0, 0.0
+        self._begin_interval()
         self._since = time.monotonic()
 
-    def add(self, sums: np.ndarray, trained: np.ndarray, tokens: int, step: int) -> None:
+    def _begin_interval(self) -> None:
+        self.sums, self.trained = np.zeros(len(TASKS)), np.zeros(len(TASKS), dtype=np.int64)
+        self.interval = dict.fromkeys(("steps", "rows", "tokens", "flops", "seconds", *PARTS), 0)
+
+    def add(self, sums: np.ndarray, work: Work, parts: dict[str, float], step: int) -> None:
         """Count a step.
 
         Args:
             sums: [tasks] summed cross entropies over all ranks.
-            trained: [tasks] trained tokens over all ranks.
-            tokens: tokens of the step, trained or not.
+            work: what the rows of the step hold.
+            parts: seconds of data, forward, backward and step on this rank.
 
         Raises:
             UserError: the loss is not a finite number.
         """
         if not math.isfinite(sums.sum()):
             raise UserError(f"the loss of step {step} is not a finite number", cure="lower train.learning_rate")
-        self.sums, self.counts = self.sums + sums, self.counts + trained
-        self.interval_tokens += tokens
-        self.tokens += tokens
-        now = time.monotonic()
-        self.interval_seconds, self.seconds = (
-            self.interval_seconds + now - self._since,
-            self.seconds + now - self._since,
-        )
-        self._since = now
+        self.sums, self.trained = self.sums + sums, self.trained + work.trained
+        self.tokens += work.tokens
+        seconds = self._lap()
+        flops = self._size.flops(work) if self._size else 0.0
+        counted = {"steps": 1, "rows": work.rows, "tokens": work.tokens, "flops": flops, "seconds": seconds, **parts}
+        for name, value in counted.items():
+            self.interval[name] += value
 
     def pause(self) -> None:
         """Leave the time since the last step (a checkpoint's) out of the tokens per second."""
-        self.seconds += time.monotonic() - self._since
-        self._since = time.monotonic()
+        self._lap()
 
-    def record(self) -> dict[str, Any]:
-        """Return the losses and speeds since the last record, and begin a new one."""
-        trained = int(self.counts.sum())
-        losses = {
-            f"loss_{task}": float(total / count)
-            for task, total, count in zip(TASKS, self.sums, self.counts, strict=True)
-            if count
-        }
+    def _lap(self) -> float:
+        """Return the seconds since the last call, which count into the whole training's."""
+        seconds, self._since = time.monotonic() - self._since, time.monotonic()
+        self.seconds += seconds
+        return seconds
+
+    def record(self, row_tokens: int) -> dict[str, Any]:
+        """Return the losses and speeds since the last record, and begin a new one.
+
+        `seconds_data`, `_forward`, `_backward` and `_step` are means per step on this rank; `padding_share` is the
+        share of the rows' room of `row_tokens` that was empty; `model_flops_utilization` is None without a peak.
+        """
+        trained, interval = int(self.trained.sum()), self.interval
+        seconds = interval["seconds"]
         record = {
             "loss": float(self.sums.sum() / trained),
-            **losses,
+            **self._losses(),
             "tokens": self.tokens,
+            "padding_share": round(1 - interval["tokens"] / (interval["rows"] * row_tokens), 5),
             "seconds": round(self.seconds, 3),
-            "tokens_per_second": round(self.interval_tokens / self.interval_seconds, 2),
-            "trained_tokens_per_second": round(trained / self.interval_seconds, 2),
+            "tokens_per_second": round(interval["tokens"] / seconds, 2),
+            "trained_tokens_per_second": round(trained / seconds, 2),
+            **{f"seconds_{part}": round(interval[part] / interval["steps"], 5) for part in PARTS},
+            "model_flops_utilization": round(interval["flops"] / seconds / self._peak, 5) if self._peak else None,
         }
-        self.sums, self.counts = np.zeros(len(TASKS)), np.zeros(len(TASKS), dtype=np.int64)
-        self.interval_tokens, self.interval_seconds = 0, 0.0
+        self._begin_interval()
         return record
+
+    def _losses(self) -> dict[str, float]:
+        counted = zip(TASKS, self.sums, self.trained, strict=True)
+        return {f"loss_{task}": float(total / count) for task, total, count in counted if count}
 
     @property
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         values = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        return values | {"sums": self.sums.tolist(), "counts": self.counts.tolist()}
+        return values | {"sums": self.sums.tolist(), "trained": self.trained.tolist()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state."""
         vars(self).update(state)
-        self.sums, self.counts = np.array(self.sums), np.array(self.counts, dtype=np.int64)
+        self.sums, self.trained = np.array(self.sums), np.array(self.trained, dtype=np.int64)
         self._since = time.monotonic()
 
 

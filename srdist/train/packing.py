@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 
 from srdist.train.data import Examples
 
-OPEN_ROWS = 16
+OPEN_ROWS = 64
 """Rows that still take examples at any time."""
 
 
 def pack(lengths: np.ndarray, row_tokens: int, open_rows: int = OPEN_ROWS) -> np.ndarray:
-    """Assign examples, in their order, to rows: first fit over the oldest `open_rows` unfinished rows.
+    """Assign examples, in their order, to rows: each to the unfinished row that it fills best.
 
     Args:
         lengths: [examples] tokens of each, at most `row_tokens`.
         row_tokens: tokens of a full row.
+        open_rows: largest number of unfinished rows; where a new one is needed, the fullest is finished.
 
     Returns:
         [examples] int64, the row of each; rows are numbered in the order of their first example.
     """
     rows = np.empty(len(lengths), dtype=np.int64)
+    rooms: list[int] = []  # free tokens of the unfinished rows, ascending
     numbers: list[int] = []
-    free: list[int] = []
     opened = 0
     for example, length in enumerate(lengths.tolist()):
-        slot = next((slot for slot, room in enumerate(free) if length <= room), None)
-        if slot is None:
-            if len(free) == open_rows:
-                fullest = free.index(min(free))
-                del free[fullest], numbers[fullest]
-            slot = len(free)
-            free.append(row_tokens)
-            numbers.append(opened)
-            opened += 1
-        free[slot] -= length
-        rows[example] = numbers[slot]
+        slot = bisect_left(rooms, length)
+        if slot < len(rooms):
+            room, number = rooms.pop(slot), numbers.pop(slot)
+        else:
+            if len(rooms) == open_rows:
+                del rooms[0], numbers[0]
+            room, number, opened = row_tokens, opened, opened + 1
+        rows[example] = number
+        slot = bisect_left(rooms, room - length)
+        rooms.insert(slot, room - length)
+        numbers.insert(slot, number)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,14 +22,39 @@ class Epoch:
     Attributes:
         phase: index into `mixture.phases`.
         number: epoch of that phase, from 0.
-        indexes: [examples] the phase's examples, row after row.
+        examples: what it trains.
+        indexes: [examples] the examples, row after row.
         starts: [rows + 1] where each row begins in `indexes`.
+        work: [rows, 2 + tasks] int64: tokens, squared lengths of the examples summed, trained tokens per task.
     """
 
     phase: int
     number: int
+    examples: Examples
     indexes: np.ndarray
     starts: np.ndarray
+    work: np.ndarray
+
+    def members(self, row: int) -> np.ndarray:
+        """Return the examples of one of the epoch's rows."""
+        return self.indexes[self.starts[row] : self.starts[row + 1]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What some rows hold.
+
+    Attributes:
+        rows: number of rows.
+        tokens: all tokens.
+        squares: the examples' squared lengths, summed: what attention works on.
+        trained: [tasks] trained tokens of each task.
+    """
+
+    rows: int
+    tokens: int
+    squares: int
+    trained: np.ndarray
 
 
 class Plan:
@@ -38,30 +64,38 @@ class Plan:
     have fewer rows than the others. Examples whose trained tokens all lie beyond `row_tokens` are left out.
 
     Args:
-        phases: examples and number of epochs of each phase.
+        phases: for each phase the examples of each of its epochs; epochs may share them.
         row_tokens: tokens of a full row.
         rows_per_step: rows of one optimizer step over all ranks.
     """
 
-    def __init__(self, phases: list[tuple[Examples, int]], seed: int, row_tokens: int, rows_per_step: int):
-        self.phases = [examples for examples, _ in phases]
-        self.row_tokens, self.rows_per_step = row_tokens, rows_per_step
+    def __init__(self, phases: list[list[Examples]], seed: int, row_tokens: int, rows_per_step: int):
+        self.seed, self.row_tokens, self.rows_per_step = seed, row_tokens, rows_per_step
         self.epochs = [
-            self._epoch(phase, number, seed) for phase, (_, epochs) in enumerate(phases) for number in range(epochs)
+            self._epoch(examples, phase, number, seed)
+            for phase, epochs in enumerate(phases)
+            for number, examples in enumerate(epochs)
         ]
-        self._first_rows = np.cumsum([0, *(len(epoch.starts) - 1 for epoch in self.epochs)])
+        self._first_rows = np.cumsum([0, *(len(epoch.work) for epoch in self.epochs)])
 
-    def _epoch(self, phase: int, number: int, seed: int) -> Epoch:
-        examples = self.phases[phase]
+    def _epoch(self, examples: Examples, phase: int, number: int, seed: int) -> Epoch:
         order = shuffled(len(examples), seed, phase, number)
         order = order[self._trained(examples)[order] > 0]
         rows = pack(np.minimum(examples.lengths[order], self.row_tokens), self.row_tokens)
         starts = np.concatenate([[0], np.cumsum(np.bincount(rows))])
-        return Epoch(phase, number, order[np.argsort(rows, kind="stable")].astype(np.uint32), starts)
+        indexes = order[np.argsort(rows, kind="stable")].astype(np.uint32)
+        return Epoch(phase, number, examples, indexes, starts, self._work(examples, indexes, starts[:-1]))
 
     def _trained(self, examples: Examples) -> np.ndarray:
         """Return the trained tokens of every example: [examples]."""
         return np.minimum(examples.lengths, self.row_tokens) - np.maximum(examples.prompts, 1)
+
+    def _work(self, examples: Examples, indexes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        columns = np.zeros((len(indexes), 2 + len(TASKS)), dtype=np.int64)
+        columns[:, 0] = np.minimum(examples.lengths[indexes], self.row_tokens)
+        columns[:, 1] = columns[:, 0] ** 2
+        columns[np.arange(len(indexes)), 2 + examples.tasks[indexes]] = self._trained(examples)[indexes]
+        return np.add.reduceat(columns, starts) if len(starts) else columns
 
     @property
     def rows(self) -> int:
@@ -77,46 +111,36 @@ class Plan:
         """Return the numbers of the rows of a step (from 0)."""
         return range(step * self.rows_per_step, min((step + 1) * self.rows_per_step, self.rows))
 
-    def _examples_of(self, row: int) -> tuple[Epoch, np.ndarray]:
+    def locate(self, row: int) -> tuple[Epoch, int]:
+        """Return the epoch that a row belongs to, and the row's number in it."""
         index = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-        epoch = self.epochs[index]
-        start, stop = epoch.starts[row - self._first_rows[index] :][:2]
-        return epoch, epoch.indexes[start:stop]
+        return self.epochs[index], row - int(self._first_rows[index])
 
     def row(self, row: int) -> Row:
         """Return the arrays of a row."""
-        epoch, indexes = self._examples_of(row)
-        return make_row(self.phases[epoch.phase], indexes, self.row_tokens)
+        epoch, place = self.locate(row)
+        return make_row(epoch.examples, epoch.members(place), self.row_tokens)
 
-    def epoch_of(self, row: int) -> Epoch:
-        """Return the epoch that a row belongs to."""
-        return self._examples_of(row)[0]
-
-    def tokens(self, step: int) -> tuple[int, np.ndarray]:
-        """Return all tokens of a step, and its trained tokens per task: [tasks] int64."""
-        total, trained = 0, np.zeros(len(TASKS), dtype=np.int64)
-        for row in self.step_rows(step):
-            epoch, indexes = self._examples_of(row)
-            examples = self.phases[epoch.phase]
-            lengths = np.minimum(examples.lengths[indexes], self.row_tokens)
-            total += int(lengths.sum())
-            np.add.at(trained, examples.tasks[indexes], lengths - np.maximum(examples.prompts[indexes], 1))
-        return total, trained
+    def work(self, step: int) -> Work:
+        """Return what the rows of a step (from 0) hold together."""
+        rows = self.step_rows(step)
+        places = (self.locate(row) for row in rows)
+        tokens, squares, *trained = sum(epoch.work[place] for epoch, place in places)
+        return Work(len(rows), int(tokens), int(squares), np.array(trained))
 
     @cached_property
     def facts(self) -> dict[str, int | float]:
-        """Counts for the closing table; `padding` is the share of the rows' room that stays empty."""
-        used = [np.minimum(self.phases[e.phase].lengths[e.indexes], self.row_tokens).sum() for e in self.epochs]
-        trained = [self._trained(self.phases[e.phase])[e.indexes].sum() for e in self.epochs]
+        """Counts over all epochs for the closing table; `padding_share` of the rows' room stays empty."""
+        tokens = sum(int(epoch.work[:, 0].sum()) for epoch in self.epochs)
         return {
-            "examples": sum(len(examples) for examples in self.phases),
-            "examples_cut": sum(int((examples.lengths > self.row_tokens).sum()) for examples in self.phases),
-            "examples_left_out": sum(int((self._trained(examples) <= 0).sum()) for examples in self.phases),
+            "examples": sum(len(epoch.examples) for epoch in self.epochs),
+            "examples_cut": sum(int((epoch.examples.lengths > self.row_tokens).sum()) for epoch in self.epochs),
+            "examples_left_out": sum(len(epoch.examples) - len(epoch.indexes) for epoch in self.epochs),
             "rows": self.rows,
             "steps": self.steps,
-            "tokens": int(sum(used)),
-            "trained_tokens": int(sum(trained)),
-            "padding": round(1 - float(sum(used)) / (self.rows * self.row_tokens), 5),
+            "tokens": tokens,
+            "trained_tokens": sum(int(epoch.work[:, 2:].sum()) for epoch in self.epochs),
+            "padding_share": round(1 - tokens / (self.rows * self.row_tokens), 5) if self.rows else 0.0,
         }
 
 
@@ -126,7 +150,8 @@ def make_plan(config: Config) -> Plan:
     Raises:
         UserError: a partition is missing or damaged, a phase has no examples, or none fits into a row.
     """
-    phases = [(Examples(config.run_dir / MIXTURE / phase.name), phase.epochs) for phase in config.mixture.phases]
+    open_once = functools.cache(lambda folder: Examples(config.run_dir / MIXTURE / folder))
+    phases = [[open_once(phase.folder(epoch)) for epoch in range(phase.epochs)] for phase in config.mixture.phases]
     plan = Plan(phases, config.seed, config.train.row_tokens, config.train.rows_per_step)
     if plan.rows == 0:
         raise UserError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from srdist.progress import progress_bar
+from srdist.storage.files import newest_record
 
 
 class TrainingProgress:
@@ -27,21 +26,10 @@ class TrainingProgress:
 
     def update(self) -> None:
         """Show the newest record."""
-        record = _newest_record(self._metrics)
+        record = newest_record(self._metrics)
         if record:
             seconds = record["seconds"] / record["step"] * (record["steps"] - record["step"])
             left = f"{timedelta(seconds=round(seconds))} left"
             speed = f"{record['tokens_per_second']:,.0f} tokens/s"
             note = f"{record['phase']}, loss {record['loss']:.4f}, {speed}, {left}"
             self._bar.update(self._task, completed=record["step"], total=record["steps"], note=note)
-
-
-def _newest_record(path: Path) -> dict[str, Any] | None:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 4096))
-            lines = file.read().split(b"\n")
-    except FileNotFoundError:
-        return None
-    whole = [line for line in lines[:-1] if line.startswith(b"{")]
-    return json.loads(whole[-1]) if whole else None

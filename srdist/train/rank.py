@@ -11,7 +11,9 @@ import sys
 from srdist.config.load import load_config
 from srdist.config.schema import Config
 from srdist.errors import UserError
+from srdist.tracking import track_stage
 from srdist.train.device import find_rank, join_ranks, leave_ranks
+from srdist.train.disk import refused_writes_told
 from srdist.train.launch import PARENT
 from srdist.train.loop import train_rank
 from srdist.train.stage import train_stage
@@ -30,13 +32,13 @@ def main(arguments: list[str]) -> int:
     try:
         config = load_config(options.config, options.set)
         if PARENT in os.environ:
-            _die_with(int(os.environ[PARENT]))
+            die_with(int(os.environ[PARENT]))
             _train(config)
             return 0
         stage = train_stage(config)
         stage.check()
         if find_rank().is_first:
-            stage.run(lambda: _train(config))
+            track_stage(config, stage.run(lambda: _train(config)))
         elif not stage.is_done():
             _train(config)
         return 0
@@ -49,7 +51,8 @@ def _train(config: Config) -> dict[str, object]:
     rank = find_rank()
     join_ranks(rank)
     try:
-        facts = train_rank(config, rank)
+        with refused_writes_told(config.run_dir):
+            facts = train_rank(config, rank)
     except SystemExit:
         leave_ranks()
         raise
@@ -57,7 +60,7 @@ def _train(config: Config) -> dict[str, object]:
     return facts
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Be killed when the process that started this rank is: two trainings must not write to one folder."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from srdist.config.paths import locate
 from srdist.config.schema import Config
 from srdist.errors import UserError
+
+UNUSED_SECTIONS = {
+    "optimizer": "train.learning_rate, betas, weight_decay",
+    "scheduler": "train.warmup_share",
+    "activation_checkpointing": "train.gradient_checkpointing",
+    "elasticity": "train.processes, which may change from one start to the next",
+}
+"""Sections of a DeepSpeed JSON that have no effect here -> the setting that has it."""
+
+logger = logging.getLogger(__name__)
 
 
 def read_deepspeed_json(path: Path) -> dict[str, Any]:
@@ -27,43 +38,78 @@ def read_deepspeed_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def deepspeed_settings(config: Config, ranks: int) -> dict[str, Any]:
+def deepspeed_settings(config: Config, ranks: int, *, universal: bool = False) -> dict[str, Any]:
     """Return the settings for `deepspeed.initialize`.
 
     Batch sizes, types and clipping come from the config; `"auto"` in the file counts as absent. With bfloat16
     weights, gradients are accumulated in float32 unless the file says otherwise.
 
+    ZeRO stage 0 is taken as written in float32, where `engine.make_engine` clips the gradients, because DeepSpeed
+    would throw their norm away. In bfloat16 it becomes stage 1: DeepSpeed's only optimizer for bfloat16 weights
+    without ZeRO adds gradients up in bfloat16 and begins with an AdamW step of its own (which decays the weights);
+    its `BF16_Optimizer`, which does neither, is what it runs at stage 1.
+
+    Args:
+        ranks: how many train together.
+        universal: the checkpoint to go on from was converted for another number of ranks.
+
     Raises:
-        UserError: the file says something else than the config about one of them, brings an optimizer, or sets
-            ZeRO stage 0 (whose wrappers report no gradient norm in float32 and drift in bfloat16).
+        UserError: the file says something else than the config, brings a section that has no effect here,
+            offloads what its ZeRO stage leaves whole, or asks for what keeps the number of ranks from changing.
     """
     path, train = config.train.deepspeed, config.train
     settings = _without_auto(read_deepspeed_json(path))
-    for section, cure in (
-        ("optimizer", "train.learning_rate, betas, weight_decay"),
-        ("scheduler", "train.warmup_share"),
-    ):
+    for section, cure in UNUSED_SECTIONS.items():
         if section in settings:
             raise UserError(f"a section {section!r} is not used here", file=path, cure=f"remove it and set {cure}")
     accumulation = -(-train.rows_per_step // ranks)
     bfloat16 = config.model.dtype == "bfloat16"
+    rows = f"train.rows_per_step {train.rows_per_step} on {ranks} ranks"
     decided = (
         ("train_micro_batch_size_per_gpu", 1, "packing, which makes one row one batch"),
-        ("gradient_accumulation_steps", accumulation, f"train.rows_per_step {train.rows_per_step} on {ranks} ranks"),
-        ("train_batch_size", accumulation * ranks, f"train.rows_per_step {train.rows_per_step} on {ranks} ranks"),
+        ("gradient_accumulation_steps", accumulation, rows),
+        ("train_batch_size", accumulation * ranks, rows),
         ("gradient_clipping", train.max_gradient_norm, f"train.max_gradient_norm {train.max_gradient_norm}"),
         ("bf16.enabled", bfloat16, f"model.dtype {config.model.dtype}"),
         ("fp16.enabled", False, f"model.dtype {config.model.dtype}"),
+        ("torch_autocast.enabled", False, f"model.dtype {config.model.dtype}"),
+        ("checkpoint.load_universal", universal, "resuming, which converts checkpoints where needed,"),
+        ("zero_force_ds_cpu_optimizer", False, "torch's AdamW, which steps on CPUs too,"),
     )
     for key, value, source in decided:
         _decide(settings, key, value, source, path)
-    if settings.get("zero_optimization", {}).get("stage", 0) == 0:
-        cure = "set it to 1, 2 or 3; on one rank 1 costs the same"
-        raise UserError("zero_optimization.stage 0 is not supported", file=path, cure=cure)
+    _set_stage(settings, bfloat16, path)
+    if universal:
+        _check_convertible(settings["zero_optimization"], path)
     settings.setdefault("steps_per_print", None)
     if bfloat16:
         settings.setdefault("data_types", {"grad_accum_dtype": "fp32"})
     return settings
+
+
+def _set_stage(settings: dict[str, Any], bfloat16: bool, path: Path) -> None:
+    zero = settings.setdefault("zero_optimization", {})
+    stage = zero.setdefault("stage", 0)
+    for key, lowest in (("offload_optimizer", 1), ("offload_param", 3)):
+        if zero.get(key, {}).get("device", "none") != "none" and stage < lowest:
+            what = f"zero_optimization.{key} has no effect at stage {stage}"
+            raise UserError(what, file=path, cure=f"remove it, or set stage {lowest} or higher")
+    if stage == 0 and bfloat16:
+        logger.warning("%s: zero_optimization.stage 0 is run as stage 1, which keeps bfloat16 training exact", path)
+        zero["stage"] = 1
+    elif stage == 0:
+        settings["gradient_clipping"] = 0.0
+
+
+def _check_convertible(zero: dict[str, Any], path: Path) -> None:
+    """Refuse what DeepSpeed's universal checkpoint leaves out: state on NVMe, shards repeated in groups of ranks."""
+    for found, name in (
+        (zero.get("offload_optimizer", {}).get("device") == "nvme", "offload_optimizer.device nvme"),
+        (zero.get("mics_shard_size", -1) > 0, "mics_shard_size"),
+    ):
+        if found:
+            what = f"a checkpoint of another number of ranks cannot be converted with zero_optimization.{name}"
+            raise UserError(what, file=path, cure="train with as many ranks as before, or remove the checkpoints")
 
 
 def _decide(settings: dict[str, Any], key: str, value: Any, source: str, path: Path) -> None:

@@ -10,6 +10,7 @@ from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
 from srdist.train.checkpoint import CHECKPOINTS
+from srdist.train.disk import refused_writes_told
 from srdist.train.journal import STAGE
 from srdist.train.launch import launch
 from srdist.train.settings import read_deepspeed_json
@@ -25,7 +26,8 @@ def train(config: Config, *, overwrite: bool = False) -> Manifest:
         UserError: an input is missing or damaged, the stage was made differently, or a rank failed.
         SystemExit: 85, after a stop signal and a checkpoint: the same command goes on from there.
     """
-    return train_stage(config).run(lambda: launch(config), overwrite=overwrite)
+    with refused_writes_told(config.run_dir):
+        return train_stage(config).run(lambda: launch(config), overwrite=overwrite)
 
 
 def train_stage(config: Config) -> Stage:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 
-REQUEUE = 85
-"""Exit code of a training that was stopped and left a checkpoint: the same command goes on from there."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 

@@ -1,9 +1,9 @@
-"""Named numpy arrays of different lengths in one Arrow file, opened by mmap without a copy."""
+"""Packed arrays in one Arrow file, opened by mmap without a copy."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +12,37 @@ import pyarrow as pa
 
 from srdist.errors import UserError
 from srdist.storage.partitions import open_partition, write_partition
+from srdist.trie.packed import Bits, Packed
 
 CURE = "run `srdist index --overwrite`"
-_ABOUT = b"about"
+_ABOUT, _SIZES = b"about", b"sizes"
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-    """Write each array as a column that has one row, a list; `about` is kept as the file's metadata."""
-    columns = {
-        name: pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), pa.array(array))
-        for name, array in arrays.items()
-    }
-    schema = pa.schema([(name, column.type) for name, column in columns.items()])
-    schema = schema.with_metadata({_ABOUT: json.dumps(about, sort_keys=True)})
-    write_partition(path, [pa.Table.from_arrays(list(columns.values()), schema=schema)], schema)
+def write_arrays(path: Path, arrays: dict[str, Bits | Packed], about: dict[str, Any]) -> None:
+    """Write the words of all arrays, one after the other; `about` is kept as the file's metadata."""
+    words = [part for array in arrays.values() for part in array]
+    sizes = {name: [len(part) for part in array] for name, array in arrays.items()}
+    metadata = {_ABOUT: json.dumps(about, sort_keys=True), _SIZES: json.dumps(sizes)}
+    schema = pa.schema([("words", pa.uint64())]).with_metadata(metadata)
+    write_partition(path, [pa.table([pa.array(np.concatenate(words))], schema=schema)], schema)
 
 
-def open_arrays(path: Path, names: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def open_arrays(path: Path, kinds: dict[str, type]) -> tuple[dict[str, Bits | Packed], dict[str, Any]]:
     """Map a file of `write_arrays` into memory; return its read-only arrays and what is said about them.
 
+    Args:
+        path: the file.
+        kinds: the arrays that it should have, `Bits` or `Packed`.
+
     Raises:
-        UserError: the file is missing or damaged, or its arrays are not `names`.
+        UserError: the file is missing or damaged, or its arrays are others.
     """
     table = open_partition(path)
-    about = (table.schema.metadata or {}).get(_ABOUT)
-    if table.column_names != list(names) or table.num_rows != 1 or about is None:
+    metadata = table.schema.metadata or {}
+    sizes = json.loads(metadata.get(_SIZES, b"{}"))
+    ends = np.cumsum([0, *(size for pair in sizes.values() for size in pair)])
+    if table.column_names != ["words"] or list(sizes) != list(kinds) or ends[-1] != len(table):
         raise UserError("not a file of this version's trie", file=path, cure=CURE)
-    arrays = {name: table[name].chunk(0).values.to_numpy(zero_copy_only=True) for name in names}
-    return arrays, json.loads(about)
-
-
-def offsets(counts: np.ndarray) -> np.ndarray:
-    """Return where each of some runs begins and the last one ends, int64 [n + 1], from their lengths [n]."""
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-
-
-def narrow(values: np.ndarray, types: str = "u1 u2 u4 i8") -> np.ndarray:
-    """Return the integers in the first of the types that holds them all."""
-    low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
-    for name in types.split():
-        limits = np.iinfo(name)
-        if limits.min <= low and high <= limits.max:
-            return values.astype(name)
-    raise OverflowError(f"no type of {types} holds {low} to {high}")
+    words = table["words"].chunk(0).to_numpy()
+    parts = iter([words[begin:end] for begin, end in itertools.pairwise(ends)])
+    return {name: kind(next(parts), next(parts)) for name, kind in kinds.items()}, json.loads(metadata[_ABOUT])

@@ -11,12 +11,28 @@ import pyarrow as pa
 from srdist.errors import UserError
 from srdist.storage.partitions import open_partition, partition_path
 from srdist.storage.tables import TITLES, TOKENS, TRIE
-from srdist.trie.arrays import CURE, narrow, offsets, open_arrays, write_arrays
-from srdist.trie.compress import Forest, Sequences, compress, without_single_leaves
-from srdist.trie.edges import Edges, edge_positions
+from srdist.trie.arrays import CURE, open_arrays, write_arrays
+from srdist.trie.compress import compress
+from srdist.trie.edges import Edges
+from srdist.trie.forest import Sequences
+from srdist.trie.packed import (
+    TRIES,
+    Bits,
+    Packed,
+    Tries,
+    bit,
+    chain_of,
+    edges_of,
+    pack,
+    pack_bits,
+    rank,
+    select,
+    tree_size,
+    unpack,
+)
 from srdist.trie.title_level import check_tokens
 
-NAMES = ("nodes", "edges", "token", "target", "depth", "skip", "duplicate", "original")
+_ARRAYS = {**TRIES, "repeated": Bits, "back": Packed}
 NODE_BITS = 32
 """A node's number is its title's number, and in the lower bits its own among the nodes of the title."""
 _NODE = (1 << NODE_BITS) - 1
@@ -37,28 +53,24 @@ def build_passages(run_dir: Path, partition: int, partitions: int, about: dict[s
     tokens_path = partition_path(run_dir / TOKENS, partition, partitions)
     titles = open_partition(partition_path(run_dir / TITLES, partition, partitions))
     sequences = Sequences.of(open_partition(tokens_path)["tokens"])
-    starts, counts = passage_ranges(titles, len(sequences.lengths), tokens_path)
-    forest = compress(sequences, np.repeat(np.arange(len(counts)), counts), about["passage_end"], merge=True)
-    check_tokens(forest.token.astype(sequences.values.dtype), about, tokens_path)
-    forest = without_single_leaves(forest)
-    nodes = np.searchsorted(forest.group, np.arange(len(counts) + 1))
-    arrays = {
-        "nodes": narrow(np.diff(nodes)),
-        "edges": narrow(np.diff(forest.first)),
-        "token": forest.token.astype(sequences.values.dtype),
-        "target": narrow(_within_title(forest, nodes, starts), "i2 i4 i8"),
-        "depth": narrow(forest.depth),
-        "skip": narrow(forest.skip),
-        "duplicate": narrow(forest.duplicate, "u4 i8"),
-        "original": narrow(forest.original, "u4 i8"),
-    }
-    write_arrays(partition_path(run_dir / TRIE, partition, partitions), arrays, {**about, "partition": partition})
+    starts, _ = passage_ranges(titles, len(sequences.bounds) - 1, tokens_path)
+    groups = np.append(starts, len(sequences.bounds) - 1)
+    forest = compress(sequences, groups, about["passage_end"], about["vocabulary"], merge=True)
+    check_tokens(sequences.values.dtype, forest.largest, about, tokens_path)
+    repeated = forest.back > 0
+    arrays = {**forest.pack()._asdict(), "repeated": pack_bits(repeated), "back": pack(forest.back[repeated])}
+    counts = {**forest.counts(), "titles": len(starts), "passages": len(repeated), "repeated": int(repeated.sum())}
+    path = partition_path(run_dir / TRIE, partition, partitions)
+    write_arrays(path, arrays, {**about, "partition": partition, "counts": counts})
 
 
 def is_built(run_dir: Path, partition: int, partitions: int, about: dict[str, Any]) -> bool:
     """Tell whether the file of `build_passages` is there, made with the same arguments."""
     path = partition_path(run_dir / TRIE, partition, partitions)
-    return path.exists() and open_arrays(path, NAMES)[1] == {**about, "partition": partition}
+    if not path.exists():
+        return False
+    made = open_arrays(path, _ARRAYS)[1]
+    return made == {**about, "partition": partition, "counts": made["counts"]}
 
 
 def passage_ranges(titles: pa.Table, passages: int, tokens_path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -77,12 +89,6 @@ def passage_ranges(titles: pa.Table, passages: int, tokens_path: Path) -> tuple[
     return starts, counts
 
 
-def _within_title(forest: Forest, nodes: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Count the targets of edges from the first node and the first passage of their title."""
-    title = forest.group[forest.source]
-    return np.where(forest.target >= 0, forest.target - nodes[title], ~(~forest.target - starts[title]))
-
-
 class PassageLevel:
     """The tries over the passages of one partition, mapped into memory.
 
@@ -95,47 +101,38 @@ class PassageLevel:
 
     def __init__(self, path: Path, starts: np.ndarray, first_title: int, first_passage: int):
         self.starts, self.first_title, self.first_passage = starts, first_title, first_passage
-        arrays, self.about = open_arrays(path, NAMES)
-        self.nodes, self.first = offsets(arrays["nodes"]), offsets(arrays["edges"])
-        self.token, self.target = arrays["token"], arrays["target"]
-        self.depth, self.skip = arrays["depth"], arrays["skip"]
-        self.duplicate, self.original = arrays["duplicate"], arrays["original"]
-        if len(self.nodes) != len(starts) or len(self.first) != self.nodes[-1] + 1 or self.first[-1] != len(self.token):
+        arrays, self.about = open_arrays(path, _ARRAYS)
+        self.repeated, self.back = arrays.pop("repeated"), arrays.pop("back")
+        self.tries, self.counts = Tries(**arrays), self.about.pop("counts")
+        if (self.counts["titles"], self.counts["passages"]) != (len(starts) - 1, starts[-1] - first_passage):
             raise UserError("not a trie over the titles of this run", file=path, cure=CURE)
 
     def root(self, title: int) -> int:
         """Return the root of a title's trie, or `~passage` if all its passages are the same."""
         row = title - self.first_title
-        alone = self.nodes[row] == self.nodes[row + 1]
-        return ~int(self.starts[row]) if alone else int(title) << NODE_BITS
+        return int(title) << NODE_BITS if tree_size(self.tries, row) else ~int(self.starts[row])
 
     def edges(self, nodes: np.ndarray) -> Edges:
         """Return the edges that leave inner nodes, int64 [B], of any titles of this partition."""
         title = nodes >> NODE_BITS
         row = title - self.first_title
-        source, at = edge_positions(self.first, self.nodes[row] + (nodes & _NODE))
-        target = self.target[at].astype(np.int64)
-        inner = (title << NODE_BITS)[source] + target
-        leaf = ~(self.starts[row][source] + ~target)
-        return Edges(source, self.token[at].astype(np.int64), np.where(target >= 0, inner, leaf))
+        return Edges(*edges_of(self.tries, row, nodes & _NODE, title << NODE_BITS, self.starts[row]))
 
     def chain(self, target: int) -> tuple[int, slice]:
         """Return a passage below an inner node, and which of its tokens lead from the edge's first one to the node."""
         row = (target >> NODE_BITS) - self.first_title
-        first_node = int(self.nodes[row])
-        node = target & _NODE
-        depth, skip = int(self.depth[first_node + node]), int(self.skip[first_node + node])
-        while node >= 0:
-            node = int(self.target[self.first[first_node + node]])
-        return int(self.starts[row]) + ~node, slice(depth - skip, depth)
+        passage, begin, end = chain_of(self.tries, row, target & _NODE)
+        return int(self.starts[row] + passage), slice(begin, end)
 
     def same_text(self, passage: int) -> list[int]:
         """Return the passages of the same title and with the same tokens, itself included, ascending."""
         row = passage - self.first_passage
-        at = np.searchsorted(self.duplicate, row)
-        again = at < len(self.duplicate) and self.duplicate[at] == row
-        original = int(self.original[at]) if again else row
+        original = row
+        if bit(self.repeated, row):
+            at = rank(self.repeated, row)
+            original -= int(unpack(self.back, at, at + 1)[0])
         next_title = self.starts[np.searchsorted(self.starts, passage, side="right")] - self.first_passage
-        begin, end = np.searchsorted(self.duplicate, [original, next_title])
-        others = self.duplicate[begin:end][self.original[begin:end] == original]
+        begin, end = rank(self.repeated, original), rank(self.repeated, next_title)
+        others = np.array([select(self.repeated, number) for number in range(begin, end)], np.int64)
+        others = others[others - unpack(self.back, begin, end) == original]
         return [self.first_passage + row for row in (original, *others.tolist())]

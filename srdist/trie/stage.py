@@ -9,6 +9,7 @@ from srdist.cluster.ray import ray_cluster, run_tasks
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.progress import progress_bar
+from srdist.storage.corpus import GROWTH, corpus_digests, discard_damaged_growth
 from srdist.storage.manifest import Manifest, read_manifest
 from srdist.storage.partitions import partition_paths
 from srdist.storage.stage import Stage
@@ -16,7 +17,7 @@ from srdist.storage.tables import TITLES, TOKENS, TRIE
 from srdist.templates import Segments, load_tokenizer
 from srdist.trie.passage_level import build_passages, is_built
 from srdist.trie.title_level import build_titles
-from srdist.trie.trie import Trie, corpus_digests
+from srdist.trie.trie import Trie
 
 
 def build_index(config: Config, *, overwrite: bool = False) -> Manifest:
@@ -24,7 +25,8 @@ def build_index(config: Config, *, overwrite: bool = False) -> Manifest:
 
     Args:
         config: the experiment; its `prepare` stage has finished.
-        overwrite: discard a trie that was made from other tables or with other separators.
+        overwrite: discard a trie that was made from other tables or with other separators, and a damaged one. What
+            was added and removed since is discarded with it, also where only that is damaged.
 
     Raises:
         UserError: the tables of `prepare` are missing, damaged or do not fit together.
@@ -33,8 +35,11 @@ def build_index(config: Config, *, overwrite: bool = False) -> Manifest:
     prepare.verify(config.run_dir, f"{TITLES}/", f"{TOKENS}/")
     templates = {name: getattr(config.templates, name) for name in ("passage_separator", "verdict_separator")}
     inputs = corpus_digests(prepare)
-    stage = Stage(config.run_dir, "index", {"templates": templates}, inputs, (TRIE,))
-    return stage.run(lambda: _build(config, inputs), overwrite=overwrite)
+    stage = Stage(config.run_dir, "index", {"templates": templates}, inputs, (TRIE,), kept=(GROWTH,))
+    manifest = stage.run(lambda: _build(config, inputs), overwrite=overwrite)
+    if overwrite:
+        discard_damaged_growth(config.run_dir)
+    return manifest
 
 
 def _build(config: Config, corpus: dict[str, str]) -> dict[str, Any]:
@@ -49,6 +54,11 @@ def _build(config: Config, corpus: dict[str, str]) -> dict[str, Any]:
                 for _ in run_tasks(build_passages, [(run_dir, k, count, about) for k in unfinished]):
                     progress.advance(bar)
     build_titles(run_dir, about)
+    return trie_counts(run_dir)
+
+
+def trie_counts(run_dir: Path) -> dict[str, Any]:
+    """Return what the manifest of `index` counts."""
     counts = Trie(run_dir).counts()
     size = sum(path.stat().st_size for path in (run_dir / TRIE).glob("*.arrow"))
     return {**counts, "bytes": size, "bytes_per_passage": round(size / counts["passages"], 3)}

@@ -16,11 +16,11 @@ NQ_QED = Path(os.environ.get("SRDIST_DATA", Path(__file__).parents[3] / "shared"
 def test_run_ranks_titled_passages_for_the_test_queries(tmp_path):
     make_prepared(tmp_path)
     manifest = baselines(make_config(tmp_path))
-    run = read_run(tmp_path / "baselines" / "bm25.trec")
+    run = read_run(tmp_path / "baselines" / "bm25" / "run.trec")
     assert max(run["peak"], key=run["peak"].get) == "everest-0"
     assert max(run["animal"], key=run["animal"].get) == "whale-0"
     assert set(run) == {"river", "animal", "peak"}
-    assert manifest.counts == {"passages": 4, "queries": 4, "queries_without_result": 1}
+    assert manifest.counts == {"passages": 4, "queries": 4, "queries_without_result": 1, "systems": 1}
 
 
 def test_two_runs_are_byte_identical(tmp_path):
@@ -28,7 +28,7 @@ def test_two_runs_are_byte_identical(tmp_path):
     for name in ("one", "two"):
         make_prepared(tmp_path / name)
         baselines(make_config(tmp_path / name))
-        files.append((tmp_path / name / "baselines" / "bm25.trec").read_bytes())
+        files.append((tmp_path / name / "baselines" / "bm25" / "run.trec").read_bytes())
     assert files[0] == files[1]
 
 

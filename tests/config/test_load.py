@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from srdist.config import load_config
-from srdist.config.load import save_config
+from srdist.config.load import load_study, save_config
 from srdist.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -27,10 +27,19 @@ def config_file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+STUDIES = sorted(CONFIGS.glob("study_*.yaml"))
+
+
+@pytest.mark.parametrize("path", sorted({*CONFIGS.glob("*.yaml")} - {*STUDIES}), ids=lambda path: path.stem)
 def test_every_config_of_the_repository_is_valid(path):
     config = load_config(path)
     assert config.train.deepspeed.is_file()
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_of_the_repository_is_valid(path):
+    study = load_study(path)
+    assert load_config(study.base).corpus.documents
 
 
 def test_paths_are_relative_to_the_file_that_names_them(config_file, tmp_path):

@@ -53,5 +53,5 @@ def test_an_answer_ends_at_the_end_token_and_at_line_breaks(retriever):
 
 def test_a_query_without_candidates_gets_the_empty_answer(retriever):
     (found,) = retriever.search(["old?"], 1)
-    nothing = Retrieval("nothing", (), 0.0)
+    nothing = Retrieval("nothing", ())
     assert retriever.answers([nothing, found]) == ["", retriever.answer(found)]

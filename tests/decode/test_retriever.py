@@ -1,6 +1,8 @@
 """The whole search equals brute force; texts come from the corpus; batches change nothing."""
 
 import dataclasses
+import itertools
+import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,16 +165,80 @@ def test_an_unknown_device_is_named(tmp_path):
         SelfRetriever.load(tmp_path, config)
 
 
-def test_assessments_can_be_normalized_over_the_query(retriever):
-    before, config = retriever.search(["which river?"], 100)[0], retriever.config
-    over_query = config.retrieve.model_copy(update={"normalize_assessment": "query"})
-    retriever.config = config.model_copy(update={"retrieve": over_query})
-    try:
-        (after,) = retriever.search(["which river?"], 100)
-    finally:
-        retriever.config = config
-    shares = {(candidate.title, candidate.text): candidate.passage_score for candidate in after.candidates}
-    assert sum(shares.values()) == pytest.approx(1)
-    assert {c.passage_id: c.rejection for c in after.candidates} == {
-        c.passage_id: c.rejection for c in before.candidates
+def with_settings(retriever, **retrieve):
+    section = retriever.config.retrieve.model_copy(update=retrieve)
+    config = retriever.config.model_copy(update={"retrieve": section})
+    return SelfRetriever(config, retriever.model, retriever.segments, retriever.trie, retriever.passages)
+
+
+FORMS = [
+    {"title_score": "mean"},
+    {"normalize_assessment": "query"},
+    {"score": "title", "assess": "all"},
+    {"score": "assessment"},
+    {"score": "likelihood"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_other_forms_of_the_score(retriever, form):
+    """From the probabilities that the paper's form has, by the formulas of the config's documentation."""
+    other = with_settings(retriever, **form)
+    retrieve = other.config.retrieve
+    (paper,), (found,) = retriever.search(["which river?"], 100), other.search(["which river?"], 100)
+    texts = {(c.title, c.text): c for c in paper.candidates}
+    lengths = dict.fromkeys(CORPUS, 1)
+    if retrieve.title_score == "mean":
+        tokens = retriever.segments.titles(list(CORPUS))
+        lengths = {title: len(words) + 1 for title, words in zip(CORPUS, tokens, strict=True)}
+    p_t = {title.title: math.exp(title.logprob / lengths[title.title]) for title in paper.titles}
+    weights = {key: math.exp((1 - c.rejection) / retrieve.delta) for key, c in texts.items()}
+    for candidate in found.candidates:
+        own = retrieve.normalize_assessment == "query"
+        rivals = [w for (title, _), w in weights.items() if own or title == candidate.title]
+        s_t = math.exp(p_t[candidate.title] / retrieve.tau) / sum(math.exp(p / retrieve.tau) for p in p_t.values())
+        s_p = weights[candidate.title, candidate.text] / sum(rivals)
+        likelihood = math.exp(texts[candidate.title, candidate.text].passage_logprob)
+        score = {"product": s_t * s_p, "title": s_t, "assessment": s_p, "likelihood": s_t * s_p * likelihood}
+        assert candidate.title_score == pytest.approx(s_t, rel=1e-4)
+        assert candidate.passage_score == pytest.approx(s_p, rel=1e-4)
+        assert candidate.score == pytest.approx(score[retrieve.score], rel=1e-4)
+    scores = [candidate.score for candidate in found.candidates]
+    assert scores == sorted(scores, reverse=True) and len(scores) == len(paper.candidates)
+
+
+def test_titles_alone_are_ranked_without_an_assessment(retriever):
+    (found,) = with_settings(retriever, score="title").search(["which river?"], 100)
+    assert found.assessed == 0 and found.skipped > 0
+    assert {(c.rejection, c.acceptance, c.passage_score) for c in found.candidates} == {(None, None, None)}
+    for one, next_one in itertools.pairwise(found.candidates):
+        if one.title == next_one.title:
+            assert one.passage_logprob >= next_one.passage_logprob
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 100])
+def test_assessing_what_is_needed_gives_what_assessing_all_gives(retriever, k):
+    """With a tiny tau the first title is nearly sure, and most passages cannot be the best."""
+    needed, whole = (with_settings(retriever, assess=assess, tau=1e-9) for assess in ("needed", "all"))
+    for few, every in zip(needed.search(QUERIES_TEXT, k), whole.search(QUERIES_TEXT, k), strict=True):
+        assert [c.passage_id for c in few.candidates] == [c.passage_id for c in every.candidates]
+        assert [c.score for c in few.candidates] == pytest.approx([c.score for c in every.candidates], rel=1e-5)
+        assert every.skipped == 0 and few.assessed + few.skipped == every.assessed
+        assert (few.skipped > 0) == (k < 3)  # further ones score 0, and so may the other titles' passages
+
+
+def test_all_titles_found_are_told_with_their_passages(retriever):
+    (found,) = retriever.search(["old?"], 1)
+    assert {title.title: sorted(title.passages) for title in found.titles} == {
+        title: [f"{title.replace(' ', '_')}-{number}" for number in range(len(texts))]
+        for title, texts in CORPUS.items()
     }
+    assert [t.logprob for t in found.titles] == sorted((t.logprob for t in found.titles), reverse=True)
+    assert sum(title.score for title in found.titles) == pytest.approx(1)
+
+
+def test_an_exact_search_finds_the_best_titles(retriever):
+    narrow = with_settings(retriever, titles=2, title_beams=2, search="exact")
+    for whole, exact in zip(retriever.search(QUERIES_TEXT, 1), narrow.search(QUERIES_TEXT, 1), strict=True):
+        assert [title.title for title in exact.titles] == [title.title for title in whole.titles[:2]]
+        assert exact.expansions > 0 == whole.expansions

@@ -79,10 +79,42 @@ def test_passages_of_several_titles_and_queries_equal_plain_beam_searches(retrie
 
 def test_full_width_equals_generate(retriever):
     prompt = retriever.segments.query_prompt(QUERIES_TEXT[0])
-    sequences = title_sequences(retriever.trie)
-    expected = decoder.generate(retriever.model.network, prompt, sequences, retriever.trie.title_end)
+    trie = decoder.token_trie(dict(enumerate(title_sequences(retriever.trie))))
+    (expected,) = decoder.generate(retriever.model.network, [prompt], [trie], 99, retriever.trie.title_end, 50, 50)
     assert len(expected) == retriever.trie.n_titles
     assert_same(found_titles(retriever, prompt, 50, 50), expected)
+
+
+@pytest.mark.parametrize("width, keep", [(2, 1), (3, 2), (6, 6)])
+def test_narrow_titles_equal_generate(retriever, width, keep):
+    prompts = [retriever.segments.query_prompt(query) for query in QUERIES_TEXT]
+    trie, end = decoder.token_trie(dict(enumerate(title_sequences(retriever.trie)))), retriever.trie.title_end
+    expected = decoder.generate(retriever.model.network, prompts, [trie] * 3, 99, end, width, keep)
+    tree = TokenTree(retriever.model, prompts)
+    starts = [Start(row, tree.root, [], retriever.trie.title_root) for row in range(3)]
+    results = beam_search(tree, Level.titles(retriever.trie), starts, width, keep, within_beams=True)
+    for found, ranking in zip(results, expected, strict=True):
+        assert_same(found, ranking)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_narrow_passages_equal_generate(retriever, width):
+    """Where a passage is alone, transformers has to generate the end of the text, which then counts."""
+    trie, segments = retriever.trie, retriever.segments
+    prompt = segments.query_prompt(QUERIES_TEXT[0])
+    titles = [title for title in range(trie.n_titles) if trie.passage_root(title) >= 0][::3]
+    prompts = [[*prompt, *trie.title_tokens(title), *segments.passage_separator] for title in titles]
+    tries = []
+    for title in titles:
+        passages = [trie.passage_tokens(passage).tolist() for passage in trie.passages_of(title)]
+        cuts = [[*cut, segments.end] for cut in decoder.cut_where_unique(passages, trie.passage_end)]
+        tries.append(decoder.token_trie(dict(zip(trie.passages_of(title), cuts, strict=True))))
+    expected = decoder.generate(retriever.model.network, prompts, tries, 99, segments.end, width, width)
+    tree = TokenTree(retriever.model, [prompt])
+    starts = [Start(0, tree.root, p[len(prompt) :], trie.passage_root(t)) for p, t in zip(prompts, titles, strict=True)]
+    level = Level.passages(trie, segments.end)
+    for found, ranking in zip(beam_search(tree, level, starts, width, width, within_beams=True), expected, strict=True):
+        assert_same(found, ranking)
 
 
 def test_forced_tokens_cost_no_forward(tmp_path, monkeypatch):

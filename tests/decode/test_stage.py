@@ -1,21 +1,34 @@
-"""The stages run once, go on after a kill with the same bytes, and refuse what changed."""
+"""The stages run once, go on after a kill with the same bytes, and refuse what changed. Here without Ray."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 
-from srdist.decode import stage
+from srdist.decode import evaluator, shards, stage
 from srdist.decode.retriever import SelfRetriever
 from srdist.errors import UserError
 from srdist.storage.runs import read_run
 from tests.decode.tiny_run import make_config, make_run
 
-QUERIES = [f"query number\u2028 {number}" for number in range(7)]
+QUERIES = [f"query number\u2028 {'very ' * (number % 3)}{number}" for number in range(7)]
 """with a line separator of Unicode, which ends no line of a file"""
 
 
 class Killed(Exception):
     pass
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    def run_here(make, batches, **_):
+        work = make()
+        for index, batch in enumerate(batches):
+            yield index, work(*batch)
+
+    monkeypatch.setattr(evaluator, "run_on_actors", run_here)
+    for module in (evaluator, shards):
+        monkeypatch.setattr(module, "ray_cluster", lambda _: nullcontext())
 
 
 @pytest.fixture
@@ -30,46 +43,90 @@ def outputs(config):
     return {name: (config.run_dir / name).read_bytes() for name in (stage.RESULTS, stage.RUN)}
 
 
+def records(path):
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+
+
 def test_results_and_run_hold_the_test_queries_in_order(run):
     config = run()
     manifest = stage.retrieve(config)
-    lines = [json.loads(line) for line in (config.run_dir / stage.RESULTS).read_text().split("\n")[:-1]]
+    lines = records(config.run_dir / stage.RESULTS)
     assert [(line["query"], line["text"]) for line in lines] == [(f"q{n}", text) for n, text in enumerate(QUERIES)]
     assert {len(line["candidates"]) for line in lines} == {5}
     found = read_run(config.run_dir / stage.RUN)
     for line in lines:
         assert list(found[line["query"]]) == [candidate["passage_id"] for candidate in line["candidates"]]
-    assert manifest.counts["queries"] == 7 and manifest.counts["candidates"] == 35
-    assert set(manifest.files) == {stage.RESULTS, stage.RUN}
+    counts = manifest.counts
+    assert counts["queries"] == 7 and counts["candidates"] == 35
+    assert counts["assessed"] == sum(line["assessed"] for line in lines)
+    assert set(manifest.files) == {stage.RESULTS, stage.RUN, stage.RETRIEVE_TIMES}
+
+
+def test_results_hold_all_titles_and_passages_found_and_what_was_missed(run):
+    config = run(titles=2, title_beams=2, passages=1, passage_beams=1, top_k=1)
+    stage.retrieve(config)
+    for line in records(config.run_dir / stage.RESULTS):
+        assert len(line["candidates"]) == 1 and len(line["titles"]) == 2
+        logprobs = [title["logprob"] for title in line["titles"]]
+        assert logprobs == sorted(logprobs, reverse=True)
+        assert all(title["passages"] for title in line["titles"])
+        assert line["candidates"][0]["passage_id"] in {p for title in line["titles"] for p in title["passages"]}
+        assert line["assessed"] + line["skipped"] == 2
+        assert line["missed_titles"] == []  # the queries of this run have no gold
+
+
+def test_times_are_beside_the_results(run):
+    config = run()
+    stage.retrieve(config)
+    times = records(config.run_dir / stage.RETRIEVE_TIMES)
+    assert [line["batch"] for line in times] == [0, 1, 2, 3]
+    assert [line["queries"] for line in times] == [2, 2, 2, 1]
+    assert all(line["seconds"] > 0 and line["assessed"] > 0 for line in times)
 
 
 def test_results_are_read_back_as_they_were_found(run):
-    config = run()
+    config = run(batch_queries=1)
     stage.retrieve(config)
     read = dict(stage.read_results(config.run_dir))
     (found,) = SelfRetriever.load(config.run_dir, config).search(QUERIES[:1], 5)
     assert read["q0"].query == found.query
     assert [c.passage_id for c in read["q0"].candidates] == [c.passage_id for c in found.candidates]
+    assert read["q0"].titles == found.titles
 
 
-def test_a_kill_between_batches_then_again_gives_the_same_bytes(run, monkeypatch):
-    whole, broken = run("whole"), run("broken")
+@pytest.mark.parametrize("retrieve", [{}, {"shards": 2}])
+def test_a_kill_between_batches_then_again_gives_the_same_bytes(run, monkeypatch, retrieve):
+    whole, broken = run("whole", **retrieve), run("broken", **retrieve)
     stage.retrieve(whole)
-    search, calls = SelfRetriever.search, []
+    work, numbers = evaluator.Replica.__call__, []
 
-    def dies_at_the_third(self, queries, k):
-        calls.append(queries)
-        if len(calls) == 3:
+    def dies_at_the_third(self, number, *batch):
+        numbers.append(number)
+        if len(numbers) == 3:
             raise Killed
-        return search(self, queries, k)
+        return work(self, number, *batch)
 
-    monkeypatch.setattr(SelfRetriever, "search", dies_at_the_third)
+    monkeypatch.setattr(evaluator.Replica, "__call__", dies_at_the_third)
     with pytest.raises(Killed):
         stage.retrieve(broken)
     stage.retrieve(broken)
     assert outputs(broken) == outputs(whole)
-    assert calls[3] == QUERIES[4:6], "the two finished batches are not decoded again"
+    assert numbers[:4] == [0, 1, 2, 2], "the two finished batches are not decoded again"
     assert not (broken.run_dir / stage.BATCHES).exists()
+
+
+def test_a_batch_that_was_damaged_is_decoded_again(run, monkeypatch):
+    whole, broken = run("whole"), run("broken")
+    stage.retrieve(whole)
+    write = stage._write_lines
+    monkeypatch.setattr(stage, "_write_lines", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        stage.retrieve(broken)
+    monkeypatch.setattr(stage, "_write_lines", write)
+    damaged = broken.run_dir / stage.BATCHES / "batch-000002.jsonl"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    stage.retrieve(broken)
+    assert outputs(broken) == outputs(whole)
 
 
 def test_a_finished_stage_is_not_run_again(run, monkeypatch):
@@ -79,18 +136,12 @@ def test_a_finished_stage_is_not_run_again(run, monkeypatch):
     assert stage.retrieve(config) == before
 
 
-@pytest.mark.parametrize("changed", [{"tau": 0.5}, {"titles": 3}, {"top_k": 6}])
+@pytest.mark.parametrize("changed", [{"tau": 0.5}, {"titles": 3}, {"top_k": 6}, {"batch_queries": 3}])
 def test_a_changed_setting_is_refused(run, changed):
     config = run()
     stage.retrieve(config)
     with pytest.raises(UserError, match=f"retrieve.{next(iter(changed))}"):
         stage.retrieve(make_config(config.run_dir, **{"batch_queries": 2, "top_k": 5, **changed}))
-
-
-def test_sizes_of_batches_and_forwards_may_change(run):
-    config = run()
-    before = stage.retrieve(config)
-    assert stage.retrieve(make_config(config.run_dir, top_k=5, batch_queries=3, forward_tokens=9)) == before
 
 
 def test_an_unfinished_earlier_stage_is_named(run):
@@ -104,10 +155,10 @@ def test_answers_name_their_passage(run):
     config = run(answer_tokens=4)
     stage.retrieve(config)
     manifest = stage.answer(config)
-    lines = [json.loads(line) for line in (config.run_dir / stage.ANSWER_FILE).read_text().split("\n")[:-1]]
+    lines = records(config.run_dir / stage.ANSWER_FILE)
     best = {query: retrieval.candidates[0].passage_id for query, retrieval in stage.read_results(config.run_dir)}
     assert {line["query"]: line["passage"] for line in lines} == best
-    assert manifest.counts["queries"] == 7
+    assert manifest.counts == {"queries": 7, "answers": sum(bool(line["answer"]) for line in lines)}
 
 
 def test_a_query_that_is_too_long_is_refused_before_the_first_is_decoded(tmp_path, monkeypatch):

@@ -82,18 +82,15 @@ def make_run(folder: Path, answers: dict[str, str] = ANSWERS) -> None:
     """Write what the stages that `evaluate` reads leave."""
     make_prepared(folder)
     texts = {row[0]: (title, *row[1:]) for part in TITLES_AND_PASSAGES for title, rows in part for row in rows}
-    results = [
-        {"query": query, "text": query, "candidates": [_candidate(passage, *texts[passage]) for passage in ranking]}
-        for query, ranking in SELF_RETRIEVAL_RUN.items()
-    ]
+    results = [_result(query, ranking, texts) for query, ranking in SELF_RETRIEVAL_RUN.items()]
     answered = [{"query": query, "answer": answer, "passage": "nile-0"} for query, answer in answers.items()]
     write_lines(folder / "retrieve" / "results.jsonl", results)
     write_lines(folder / "answers" / "answers.jsonl", answered)
     _write_run(folder / "retrieve" / "run.trec", SELF_RETRIEVAL_RUN)
-    _write_run(folder / "baselines" / "bm25.trec", BM25_RUN)
     _finish(folder, "retrieve", ("retrieve",), {"queries": 4, "decoding_seconds": 5.0})
     _finish(folder, "answer", ("answers",))
-    _finish(folder, "baselines", ("baselines",))
+    add_baseline(folder, "bm25", BM25_RUN)
+    _finish(folder, "baselines", ())
 
 
 def make_trained(folder: Path) -> None:
@@ -124,6 +121,22 @@ def _rows(titled: list[tuple[str, list[tuple[str, str, str]]]]) -> tuple[list[di
     return titles, passages
 
 
+def _result(query: str, ranking: list[str], texts: dict[str, tuple[str, str, str]]) -> dict[str, Any]:
+    generated = sorted({texts[passage][0] for passage in ranking}, key=lambda title: -TITLE_LOGPROBS[title])
+    titles = [
+        {
+            "title": title,
+            "logprob": TITLE_LOGPROBS[title],
+            "score": 0.5,
+            "passages": [passage for passage in ranking if texts[passage][0] == title],
+        }
+        for title in generated
+    ]
+    candidates = [_candidate(passage, *texts[passage]) for passage in ranking]
+    counts = {"assessed": len(candidates), "skipped": 0, "expansions": 0}
+    return {"query": query, "text": query, "candidates": candidates, "titles": titles, "missed_titles": [], **counts}
+
+
 def _candidate(passage: str, title: str, document: str, text: str) -> dict[str, Any]:
     scores = {"passage_logprob": -0.5, "rejection": 0.125, "acceptance": 0.875}
     scores |= {"title_logprob": TITLE_LOGPROBS[title], "title_score": 0.5, "passage_score": 0.25, "score": 0.125}
@@ -133,6 +146,12 @@ def _candidate(passage: str, title: str, document: str, text: str) -> dict[str, 
 def _write(folder: Path, number: int, rows: list[dict], schema: pa.Schema) -> None:
     path = partition_path(folder, number, len(TITLES_AND_PASSAGES))
     write_partition(path, [pa.Table.from_pylist(rows, schema=schema)], schema)
+
+
+def add_baseline(folder: Path, system: str, run: dict[str, list[str]]) -> None:
+    """Write what another baseline leaves."""
+    _write_run(folder / "baselines" / system / "run.trec", run)
+    _finish(folder, f"baselines.{system}", (f"baselines/{system}",))
 
 
 def _write_run(path: Path, run: dict[str, list[str]]) -> None:

@@ -6,10 +6,9 @@ from srdist.evaluate.records import (
     read_judged_queries,
     read_ranking,
     read_records,
-    read_titles,
-    run_files,
+    read_systems,
 )
-from tests.evaluate.hand_made import make_prepared, make_run
+from tests.evaluate.hand_made import add_baseline, make_config, make_prepared, make_run
 
 
 def test_only_test_queries_are_judged(tmp_path):
@@ -19,10 +18,12 @@ def test_only_test_queries_are_judged(tmp_path):
     assert queries[0].passages == ["nile-1"] and queries[0].documents == ["nile"] and queries[0].titles == ["the nile"]
 
 
-def test_every_run_below_baselines_is_a_system(tmp_path):
+def test_the_systems_are_self_retrieval_and_the_baselines_of_the_config(tmp_path):
     make_run(tmp_path)
-    (tmp_path / "baselines" / "dense.trec").write_text("river Q0 nile-0 1 1 dense\n")
-    assert list(run_files(tmp_path)) == ["Self-Retrieval", "BM25", "dense"]
+    add_baseline(tmp_path, "dense", {"river": ["nile-0"]})
+    config = make_config(tmp_path, baselines={"systems": ["bm25", "dense"]})
+    systems = read_systems(config)
+    assert list(systems) == ["Self-Retrieval", "BM25", "Dense"] and systems["Dense"] == {"river": ["nile-0"]}
 
 
 def test_ranking_is_by_score_and_equal_scores_keep_their_order(tmp_path):
@@ -36,13 +37,6 @@ def test_documents_are_looked_up_in_all_partitions(tmp_path):
     assert documents_of(tmp_path, ["everest-0", "nile-1", "nile-1"]) == {"everest-0": "everest", "nile-1": "nile"}
     with pytest.raises(UserError, match="passage nobody-0, which is not in the corpus"):
         documents_of(tmp_path, ["nile-0", "nobody-0"])
-
-
-def test_titles_are_ordered_by_their_own_probability(tmp_path):
-    make_run(tmp_path)
-    titles = read_titles(tmp_path)
-    assert titles["river"] == ["the nile"]
-    assert titles["animal"] == ["mount everest", "blue whale"]
 
 
 def test_broken_record_is_named_with_its_line(tmp_path):

@@ -2,11 +2,12 @@ import json
 
 import pytest
 
+from srdist.baselines.stage import run_path
 from srdist.errors import UserError
 from srdist.evaluate.stage import evaluate
 from srdist.storage.manifest import manifest_path
 from srdist.storage.runs import read_run
-from tests.evaluate.hand_made import make_config, make_run
+from tests.evaluate.hand_made import add_baseline, make_config, make_run
 
 MEASURES = {"measures": ["Success@1", "RR@5"]}
 
@@ -17,6 +18,10 @@ def run(tmp_path):
     return make_config(tmp_path, evaluate=MEASURES)
 
 
+def means(system):
+    return {key: value for key, value in system.items() if key not in ("intervals", "comparison")}
+
+
 def metrics_of(config):
     evaluate(config)
     return json.loads((config.run_dir / "evaluate" / "metrics.json").read_text())
@@ -25,13 +30,13 @@ def metrics_of(config):
 def test_systems_stand_side_by_side_over_all_four_test_queries(run):
     metrics = metrics_of(run)
     assert metrics["measures"] == ["Hits@1", "MRR@5"]
-    assert metrics["systems"]["Self-Retrieval"] == {
+    assert means(metrics["systems"]["Self-Retrieval"]) == {
         "passage": {"Hits@1": 1 / 4, "MRR@5": (1 / 2 + 1) / 4},
         "document": {"Hits@1": 2 / 4, "MRR@5": 2 / 4},
         "title": {"Hits@1": 1 / 4, "Hits@5": 2 / 4},
         "missing_predictions": 1,
     }
-    assert metrics["systems"]["BM25"] == {
+    assert means(metrics["systems"]["BM25"]) == {
         "passage": {"Hits@1": 2 / 4, "MRR@5": (1 + 1 / 2 + 1) / 4},
         "document": {"Hits@1": 2 / 4, "MRR@5": (1 + 1 / 2 + 1) / 4},
         "missing_predictions": 0,
@@ -41,7 +46,7 @@ def test_systems_stand_side_by_side_over_all_four_test_queries(run):
 def test_what_is_missing_is_counted_and_shown(run):
     metrics = metrics_of(run)
     assert metrics["queries"] == {"test": 4, "without_gold": 1, "without_answers": 1}
-    assert evaluate(run).counts == {"queries": 4, "without_gold": 1, "without_prediction": 1, "systems": 2}
+    assert evaluate(run).counts == {"queries": 4, "without_gold": 1, "without_prediction": 1, "systems": 3}
 
 
 def test_answers_are_judged_over_the_queries_with_accepted_ones(run):
@@ -57,6 +62,7 @@ def test_a_line_per_query_tells_the_rank_of_the_gold(run):
     assert river["rank"] == {
         "Self-Retrieval": {"passage": 2, "document": 1},
         "BM25": {"passage": 1, "document": 1},
+        "Hybrid": {"passage": 1, "document": 1},
     }
     assert river["gold"] == {"passage": ["nile-1"], "document": ["nile"], "title": ["the nile"], "answer": ["Nile"]}
     assert animal["title_rank"] == 2 and animal["em"] == 0 and animal["f1"] == pytest.approx(2 / 3)
@@ -76,7 +82,7 @@ def test_measures_agree_with_ir_measures_on_the_files_themselves(run):
 
     metrics = metrics_of(run)
     qrels = {"river": {"nile-1": 1}, "animal": {"whale-0": 1}, "peak": {"everest-0": 1}}
-    found = ir_measures.calc_aggregate([ir_measures.RR @ 5], qrels, read_run(run.run_dir / "baselines" / "bm25.trec"))
+    found = ir_measures.calc_aggregate([ir_measures.RR @ 5], qrels, read_run(run_path(run.run_dir, "bm25")))
     assert found[ir_measures.RR @ 5] * 3 / 4 == pytest.approx(metrics["systems"]["BM25"]["passage"]["MRR@5"])
 
 
@@ -88,21 +94,46 @@ def test_running_again_changes_nothing(run):
     evaluate(run)
     before = files()
     evaluate(run)
-    assert len(before) == 3 and files() == before
+    assert len(before) == 4 and files() == before
 
 
-def test_a_run_added_later_is_a_changed_input(run):
+def test_a_baseline_added_later_is_a_changed_stage(run):
     evaluate(run)
-    (run.run_dir / "baselines" / "dense.trec").write_text("river Q0 nile-1 1 1 dense\n")
-    with pytest.raises(UserError, match="input dense changed"):
-        evaluate(run)
-    evaluate(run, overwrite=True)
+    add_baseline(run.run_dir, "dense", {"river": ["nile-1"]})
+    more = make_config(run.run_dir, evaluate=MEASURES, baselines={"systems": ["bm25", "dense"]})
+    with pytest.raises(UserError, match="input baselines/dense changed"):
+        evaluate(more)
+    evaluate(more, overwrite=True)
     metrics = json.loads((run.run_dir / "evaluate" / "metrics.json").read_text())
-    assert metrics["systems"]["dense"]["passage"]["Hits@1"] == 1 / 4
-    assert metrics["systems"]["dense"]["missing_predictions"] == 3
+    assert metrics["systems"]["Dense"]["passage"]["Hits@1"] == 1 / 4
+    assert metrics["systems"]["Dense"]["missing_predictions"] == 3
 
 
-@pytest.mark.parametrize("stage", ["prepare", "retrieve", "answer", "baselines"])
+def test_hybrid_fuses_self_retrieval_with_the_baseline_it_names(run):
+    evaluate(run)
+    hybrid = read_run(run.run_dir / "evaluate" / "hybrid.trec")
+    assert hybrid["peak"] == {"everest-0": pytest.approx(1 / 61)}
+    assert hybrid["animal"] == {p: pytest.approx(1 / 61 + 1 / 62) for p in ("whale-0", "everest-0")}
+    evaluate(make_config(run.run_dir, evaluate={**MEASURES, "fuse_with": None}), overwrite=True)
+    assert not (run.run_dir / "evaluate" / "hybrid.trec").exists()
+
+
+def test_figures_have_intervals_and_are_compared_with_the_baseline(run):
+    metrics = metrics_of(run)
+    own, bm25 = metrics["systems"]["Self-Retrieval"], metrics["systems"]["BM25"]
+    low, high = own["intervals"]["passage"]["Hits@1"]
+    assert 0 <= low <= own["passage"]["Hits@1"] <= high <= 1
+    compared = own["comparison"]["passage"]["MRR@5"]
+    assert compared["difference"] == pytest.approx(own["passage"]["MRR@5"] - bm25["passage"]["MRR@5"])
+    assert metrics["against"] == "BM25" and "comparison" not in bm25
+
+
+def test_a_baseline_that_is_not_run_cannot_be_compared_with(tmp_path):
+    with pytest.raises(ValueError, match=r"names dense, which baselines\.systems lacks"):
+        make_config(tmp_path, evaluate={"against": "dense"})
+
+
+@pytest.mark.parametrize("stage", ["prepare", "retrieve", "answer", "baselines.bm25"])
 def test_a_stage_that_was_not_run_is_named(run, stage):
     manifest_path(run.run_dir, stage).unlink()
     with pytest.raises(UserError, match=f"stage {stage} has not finished"):

@@ -32,7 +32,7 @@ def rows(config, table):
 
 def examples(config, phase, task):
     tokenizer = load_tokenizer(config.model.base)
-    for row in rows(config, f"mixture/{phase}"):
+    for row in rows(config, f"mixture/{phase}/epoch-0"):
         if TASKS[row["task"]] == task:
             split = row["prompt_tokens"]
             yield tokenizer.decode(row["tokens"][:split]), tokenizer.decode(row["tokens"][split:])
@@ -56,6 +56,7 @@ def test_titles_own_consecutive_passages(prepared):
     seen = []
     for title_part, passage_part in zip(*(open_partitions(config.run_dir / t) for t in TABLES[:2]), strict=True):
         start = 0
+        assert title_part["title"].to_pylist() == sorted(title_part["title"].to_pylist())
         for number, title in enumerate(title_part.to_pylist()):
             assert title["first_passage"] == start
             start += title["passages"]

@@ -54,7 +54,7 @@ def page_of(config):
 def test_page_holds_the_numbers_of_the_run(run):
     text = Page(page_of(run)).text
     assert "hand-made" in text
-    assert "Hits@1 over passages: Self-Retrieval 0.250 , BM25 0.500 ." in text
+    assert "Hits@1 over passages: Self-Retrieval 0.250 , BM25 0.500 , Hybrid 0.750 ." in text
     for figures in (
         "Self-Retrieval 0.250 0.375",
         "BM25 0.500 0.625",
@@ -70,7 +70,10 @@ def test_page_holds_the_numbers_of_the_run(run):
 
 def test_page_shows_what_was_found_and_whether_it_is_right(run):
     text = Page(page_of(run)).text
-    assert "which river is longest Self-Retrieval: rank 2 BM25: rank 1 answer The Nile. right accepted Nile" in text
+    assert (
+        "which river is longest Self-Retrieval: rank 2 BM25: rank 1 Hybrid: rank 1 answer The Nile. right accepted Nile"
+        in text
+    )
     assert "log P(t|q) −0.25 P(rejection) 0.125 S T 0.500 S P 0.250 S 0.1250" in text
     assert "which mountain is highest Self-Retrieval: not found" in text and "No passage was found." in text
 

@@ -1,6 +1,6 @@
 import torch
 
-from srdist.train.engine import attention_kernel, parameter_groups
+from srdist.train.engine import attention_kernel, clip_before_steps, parameter_groups
 
 
 def test_norms_and_biases_do_not_decay():
@@ -23,6 +23,23 @@ def test_tied_weights_are_optimized_once():
     model = torch.nn.Sequential(torch.nn.Embedding(5, 4), torch.nn.Linear(4, 5, bias=False))
     model[1].weight = model[0].weight
     assert len(parameter_groups(model, 0.1)[0]["params"]) == 1
+
+
+def test_frozen_parameters_are_not_optimized():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
+    model[0].requires_grad_(False)
+    matrices, vectors = parameter_groups(model, 0.1)
+    assert [tuple(parameter.shape) for parameter in matrices["params"] + vectors["params"]] == [(2, 3), (2,)]
+
+
+def test_gradients_are_clipped_before_a_step_and_their_norm_is_kept():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    clip_before_steps(optimizer, 1.0)
+    weight.grad = torch.tensor([3.0, 4.0])
+    optimizer.step()
+    assert float(optimizer._global_grad_norm) == 5.0
+    torch.testing.assert_close(weight.detach(), torch.tensor([-0.6, -0.8]))
 
 
 def test_attention_on_a_cpu():

@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 
 from srdist.errors import UserError
+from srdist.train.flops import ModelSize
 from srdist.train.metrics import Meter, MetricsFile
+from srdist.train.plan import Work
 
-STEPS = [(np.array([6.0, 0, 2, 0]), np.array([3, 0, 1, 0])), (np.array([1.0, 4, 0, 0]), np.array([1, 4, 0, 0]))]
+PARTS = {"data": 0.1, "forward": 0.2, "backward": 0.4, "step": 0.3}
+STEPS = [
+    (np.array([6.0, 0, 2, 0]), Work(rows=2, tokens=10, squares=60, trained=np.array([3, 0, 1, 0]))),
+    (np.array([1.0, 4, 0, 0]), Work(rows=1, tokens=14, squares=90, trained=np.array([1, 4, 0, 0]))),
+]
+
+
+def counted(meter, *steps):
+    for number, (sums, work) in enumerate(steps, start=1):
+        meter.add(sums, work, PARTS, step=number)
+    return meter
 
 
 def losses(record):
@@ -14,31 +26,44 @@ def losses(record):
 
 
 def test_losses_are_per_trained_token_of_the_interval():
-    meter = Meter()
-    for step, (sums, trained) in enumerate(STEPS):
-        meter.add(sums, trained, tokens=10, step=step)
-    record = meter.record()
+    meter = counted(Meter(), *STEPS)
+    record = meter.record(row_tokens=10)
     assert losses(record) == {"loss": 13 / 9, "loss_indexing": 7 / 4, "loss_retrieval": 1.0, "loss_positive": 2.0}
-    assert record["tokens"] == 20
-    meter.add(*STEPS[0], tokens=10, step=2)
-    record = meter.record()
+    assert record["tokens"] == 24
+    record = counted(meter, STEPS[0]).record(row_tokens=10)
     assert record["loss"] == 2.0
-    assert record["tokens"] == 30
+    assert record["tokens"] == 34
+
+
+def test_padding_is_the_empty_share_of_the_rows_of_the_interval():
+    assert counted(Meter(), *STEPS).record(row_tokens=10)["padding_share"] == pytest.approx(1 - 24 / 30)
+
+
+def test_the_parts_of_a_step_are_means_over_the_interval():
+    record = counted(Meter(), *STEPS).record(row_tokens=10)
+    assert {part: record[f"seconds_{part}"] for part in PARTS} == PARTS
+
+
+def test_model_flops_utilization_is_the_share_of_the_peak():
+    size, peak = ModelSize(body=100, head=20, attention=8), 1e6
+    record = counted(Meter(size, peak), *STEPS).record(row_tokens=10)
+    flops = 6 * (100 * 24 + 20 * 9 + 8 * 150)
+    speed = record["tokens_per_second"] / 24
+    assert record["model_flops_utilization"] == pytest.approx(flops * speed / peak, rel=1e-3, abs=1e-5)
+    assert counted(Meter(size), *STEPS).record(row_tokens=10)["model_flops_utilization"] is None
 
 
 def test_a_checkpoint_within_an_interval_loses_nothing():
-    before, after = Meter(), Meter()
-    before.add(*STEPS[0], tokens=10, step=1)
+    before, after = counted(Meter(), STEPS[0]), Meter()
     after.restore(json.loads(json.dumps(before.state)))
-    for meter in (before, after):
-        meter.add(*STEPS[1], tokens=10, step=2)
-    assert losses(before.record()) == losses(after.record())
-    assert after.tokens == 20
+    one, other = (counted(meter, STEPS[1]).record(row_tokens=10) for meter in (before, after))
+    assert losses(one) == losses(other)
+    assert (one["tokens"], one["padding_share"]) == (other["tokens"], other["padding_share"])
 
 
 def test_a_loss_that_is_not_finite_stops_the_training():
     with pytest.raises(UserError, match="loss of step 7 is not a finite number"):
-        Meter().add(np.array([np.nan, 0, 0, 0]), np.array([1, 0, 0, 0]), tokens=1, step=7)
+        Meter().add(np.array([np.nan, 0, 0, 0]), STEPS[0][1], PARTS, step=7)
 
 
 def test_records_after_the_checkpoint_are_removed(tmp_path):

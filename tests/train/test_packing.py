@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,18 +26,32 @@ def test_rows_are_numbered_by_their_first_example_and_none_is_empty(lengths):
 
 
 @given(lengths_of_examples)
-def test_an_example_opens_a_row_only_where_no_open_row_has_room(lengths):
+def test_an_example_goes_to_the_row_that_it_fills_best(lengths):
     rows = pack(lengths, ROW, open_rows=len(lengths))
-    used = np.zeros(rows.max() + 1)
+    room = np.full(rows.max() + 1, ROW)
+    opened = 0
     for length, row in zip(lengths, rows, strict=True):
-        assert (used[:row] + length > ROW)[used[:row] > 0].all()
-        used[row] += length
+        fitting = room[:opened][room[:opened] >= length]
+        assert row == opened if not len(fitting) else room[row] == fitting.min()
+        opened = max(opened, row + 1)
+        room[row] -= length
 
 
-def test_padding_is_small():
-    lengths = np.random.default_rng(0).integers(30, 400, 20_000)
-    rows = pack(lengths, 2048)
-    assert 1 - lengths.sum() / ((rows.max() + 1) * 2048) < 0.05
+@given(lengths_of_examples, st.integers(1, 5))
+def test_few_rows_stay_open(lengths, open_rows):
+    rows = pack(lengths, ROW, open_rows)
+    for example in range(len(rows)):
+        unfinished = set(rows[:example]) & set(rows[example:])
+        assert len(unfinished) <= open_rows
+
+
+@pytest.mark.parametrize("row_tokens", [512, 2048])
+def test_padding_is_at_most_three_percent(row_tokens):
+    random = np.random.default_rng(0)
+    views, assessments = random.integers(18, 40, 8000), random.integers(60, 400, 4000)
+    lengths = random.permutation(np.concatenate([views, assessments]))
+    rows = pack(lengths, row_tokens)
+    assert 1 - lengths.sum() / ((rows.max() + 1) * row_tokens) <= 0.03
 
 
 def test_a_row_joins_its_examples_and_predicts_their_trained_tokens(tmp_path):

@@ -48,7 +48,19 @@ def test_auto_counts_as_absent(tmp_path):
         ({"fp16": {"enabled": True}}, ["fp16.enabled is true", "model.dtype float32"]),
         ({"optimizer": {"type": "Adam"}}, ["'optimizer'", "train.learning_rate"]),
         ({"scheduler": {"type": "WarmupLR"}}, ["'scheduler'", "train.warmup_share"]),
-        ({"zero_optimization": {"stage": 0}}, ["stage 0", "1, 2 or 3"]),
+        ({"torch_autocast": {"enabled": True}}, ["torch_autocast.enabled is true", "model.dtype float32"]),
+        ({"activation_checkpointing": {}}, ["'activation_checkpointing'", "train.gradient_checkpointing"]),
+        ({"elasticity": {"enabled": True}}, ["'elasticity'", "train.processes"]),
+        ({"checkpoint": {"load_universal": True}}, ["checkpoint.load_universal is true", "resuming"]),
+        ({"zero_force_ds_cpu_optimizer": True}, ["zero_force_ds_cpu_optimizer is true", "torch's AdamW"]),
+        (
+            {"zero_optimization": {"stage": 2, "offload_param": {"device": "cpu"}}},
+            ["offload_param has no effect at stage 2", "set stage 3"],
+        ),
+        (
+            {"zero_optimization": {"offload_optimizer": {"device": "cpu"}}},
+            ["offload_optimizer has no effect at stage 0", "set stage 1"],
+        ),
     ],
 )
 def test_a_contradiction_names_both_sides(tmp_path, content, both):
@@ -56,6 +68,36 @@ def test_a_contradiction_names_both_sides(tmp_path, content, both):
         settings(tmp_path, {**ZERO, **content}, ranks=2)
     assert all(text in str(error.value) for text in both), error.value
     assert error.value.file == tmp_path / "deepspeed.json"
+
+
+def test_at_stage_0_the_engine_leaves_clipping_to_us(tmp_path):
+    filled = settings(tmp_path, {}, max_gradient_norm=0.5)
+    assert filled["zero_optimization"] == {"stage": 0}
+    assert filled["gradient_clipping"] == 0.0
+
+
+def test_bfloat16_at_stage_0_becomes_stage_1_and_says_so(tmp_path, caplog):
+    filled = settings(tmp_path, {"zero_optimization": {"stage": 0}}, dtype="bfloat16")
+    assert filled["zero_optimization"] == {"stage": 1}
+    assert "stage 0 is run as stage 1" in caplog.text
+
+
+def test_a_converted_checkpoint_is_announced_to_deepspeed(tmp_path):
+    path = tmp_path / "deepspeed.json"
+    path.write_text(json.dumps(ZERO))
+    config = make_config(tmp_path, "/base", path)
+    assert deepspeed_settings(config, 2, universal=True)["checkpoint"]["load_universal"] is True
+    assert deepspeed_settings(config, 2)["checkpoint"]["load_universal"] is False
+
+
+@pytest.mark.parametrize("zero", [{"offload_optimizer": {"device": "nvme"}}, {"mics_shard_size": 2}])
+def test_what_cannot_be_converted_for_other_ranks_is_named(tmp_path, zero):
+    path = tmp_path / "deepspeed.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": 3, **zero}}))
+    config = make_config(tmp_path, "/base", path)
+    deepspeed_settings(config, 2)
+    with pytest.raises(UserError, match=f"cannot be converted with zero_optimization.{next(iter(zero))}"):
+        deepspeed_settings(config, 2, universal=True)
 
 
 def test_the_place_of_a_syntax_error_is_named(tmp_path):

@@ -38,9 +38,14 @@ def make_base(folder: Path) -> Path:
 
 
 def make_run(folder: Path, base: Path, *, deepspeed: dict | None = None, **train: object) -> Config:
-    """Prepare a run of two phases (5 epochs in all); `train` replaces values of the train section."""
-    for phase, examples in (("indexing", 61), ("mixture", 90)):
-        write_mixture(folder / "mixture" / phase, examples, seed=examples)
+    """Prepare a run of two phases: 3 epochs of different examples, 2 of the same.
+
+    Args:
+        train: values of the train section.
+    """
+    for epoch in range(3):
+        write_mixture(folder / "mixture" / "indexing" / f"epoch-{epoch}", 61, seed=epoch)
+    write_mixture(folder / "mixture" / "mixture" / "epoch-0", 90, seed=90)
     write_manifest(folder, Manifest("prepare", settings={}, inputs={}), ["mixture"])
     settings = folder / "deepspeed.json"
     settings.write_text(json.dumps(deepspeed or {"zero_optimization": {"stage": 3}}))
@@ -55,7 +60,7 @@ def make_config(folder: Path, base: Path | str, deepspeed: Path, **train: object
             "output": str(folder),
             "corpus": {"documents": [{"format": "jsonl", "path": "documents.jsonl"}]},
             "model": {"base": str(base), "dtype": "float32"},
-            "mixture": {"phases": [{"name": "indexing", "epochs": 3}, {"name": "mixture", "epochs": 2}]},
+            "mixture": {"phases": [{"name": "indexing", "epochs": 3, "windows": 1}, {"name": "mixture", "epochs": 2}]},
             "train": {
                 "deepspeed": str(deepspeed),
                 "learning_rate": 3e-3,
@@ -68,6 +73,6 @@ def make_config(folder: Path, base: Path | str, deepspeed: Path, **train: object
                 "processes": 1,
                 **train,
             },
-            "tracking": {"wandb": "disabled"},
+            "tracking": {"backend": "jsonl"},
         }
     )

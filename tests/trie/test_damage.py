@@ -13,7 +13,8 @@ from srdist.storage.manifest import read_manifest, write_manifest
 from srdist.storage.partitions import open_partition, partition_path, write_partition
 from srdist.storage.tables import TITLES, TOKENS, TRIE
 from srdist.trie import Trie
-from srdist.trie.arrays import narrow, open_arrays, write_arrays
+from srdist.trie.arrays import open_arrays, write_arrays
+from srdist.trie.packed import Bits, Packed, bit, pack, pack_bits, unpack
 from srdist.trie.stage import partition_count
 from tests.trie.corpora import Partitions, make_run, write_tables, write_trie
 
@@ -135,12 +136,14 @@ def test_tokens_of_another_tokenizer(tmp_path: Path) -> None:
         write_trie(tmp_path, vocabulary=9)
 
 
-def test_arrays_come_back_without_a_copy_in_the_narrowest_type(tmp_path: Path) -> None:
-    arrays = {"a": narrow(np.array([0, 300])), "none": narrow(np.empty(0, np.int64)), "b": np.arange(5, dtype=np.int32)}
-    write_arrays(tmp_path / "x.arrow", arrays, {"n": 1})
-    found, about = open_arrays(tmp_path / "x.arrow", ["a", "none", "b"])
-    assert about == {"n": 1} and [array.dtype for array in found.values()] == [np.uint16, np.uint8, np.int32]
-    assert all((found[name] == array).all() for name, array in arrays.items())
-    assert not any(array.flags.owndata or array.flags.writeable for array in found.values())
-    with pytest.raises(OverflowError):
-        narrow(np.array([-1, 1 << 40]), "i2 i4")
+def test_arrays_come_back_without_a_copy(tmp_path: Path) -> None:
+    path, values, bits = tmp_path / "x.arrow", np.arange(1000) ** 2, np.arange(1000) % 3 == 0
+    arrays = {"values": pack(values), "none": pack(values[:0]), "bits": pack_bits(bits)}
+    write_arrays(path, arrays, {"n": 1})
+    found, about = open_arrays(path, {"values": Packed, "none": Packed, "bits": Bits})
+    assert about == {"n": 1}
+    assert unpack(found["values"], 0, 1000).tolist() == values.tolist()
+    assert [bit(found["bits"], index) for index in range(1000)] == bits.tolist()
+    assert not any(part.flags.owndata or part.flags.writeable for array in found.values() for part in array)
+    with pytest.raises(UserError, match="not a file of this version's trie"):
+        open_arrays(path, {"values": Packed})

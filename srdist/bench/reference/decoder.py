@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from srdist.bench.reference.scorer import sequence_logprob
 
@@ -60,37 +60,81 @@ def cut_where_unique(passages: Sequence[Sequence[int]], end: int) -> list[list[i
     return cuts
 
 
-def generate(network: PreTrainedModel, context: Sequence[int], sequences: Sequence[Sequence[int]], end: int) -> Ranking:
-    """Rank all sequences by `generate` of transformers with one beam a sequence and a prefix constraint.
+def token_trie(sequences: Mapping[int, Sequence[int]]) -> dict:
+    """Return nested dicts of tokens over numbered, distinct sequences, none the beginning of another."""
+    root: dict = {}
+    for number, tokens in sequences.items():
+        node = root
+        for token in tokens[:-1]:
+            node = node.setdefault(token, {})
+        node[tokens[-1]] = number
+    return root
+
+
+def generate(
+    network: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    tries: Sequence[dict],
+    longest: int,
+    end: int,
+    width: int,
+    keep: int,
+) -> list[Ranking]:
+    """Search below each prompt by `generate` of transformers with a prefix constraint, as the authors do.
+
+    Every prompt is encoded once a beam, a callback walks the dicts from their root for every beam at every step,
+    and what it does not allow is masked over the whole vocabulary.
 
     Args:
-        sequences: distinct, each ends with `end` and has it nowhere else.
+        tries: of `token_trie`, one a prompt; every sequence ends with `end` and has it nowhere else.
+        longest: tokens of the longest sequence.
+        width: beams of each prompt, at least 2.
+        keep: sequences to return for each prompt, where there are as many.
     """
     import torch
     from transformers import GenerationConfig
 
-    def allowed(_: int, tokens: torch.Tensor) -> list[int]:
-        beam = tokens[len(context) :].tolist()
-        return sorted({s[len(beam)] for s in sequences if len(s) > len(beam) and list(s[: len(beam)]) == beam}) or [end]
+    start = max(len(prompt) for prompt in prompts)
+    padded = torch.tensor([[end] * (start - len(prompt)) + list(prompt) for prompt in prompts])
+    seen = torch.tensor([[0] * (start - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+
+    def allowed(prompt: int, tokens: torch.Tensor) -> list[int]:
+        node = _walk(tries[prompt], tokens[start:].tolist())
+        return list(node) if isinstance(node, dict) else [end]  # beams that transformers carries on at -inf
 
     settings = GenerationConfig(
-        num_beams=len(sequences),
-        num_return_sequences=len(sequences),
+        num_beams=width,
+        num_return_sequences=keep,
         do_sample=False,
         length_penalty=0.0,
         early_stopping="never",
-        max_new_tokens=max(len(sequence) for sequence in sequences),
+        max_new_tokens=longest,
         eos_token_id=end,
         pad_token_id=end,
         return_dict_in_generate=True,
         output_scores=True,
     )
-    prompt = torch.tensor([list(context)], device=network.device)
     output = network.generate(
-        prompt, attention_mask=torch.ones_like(prompt), generation_config=settings, prefix_allowed_tokens_fn=allowed
+        padded.to(network.device),
+        attention_mask=seen.to(network.device),
+        generation_config=settings,
+        prefix_allowed_tokens_fn=allowed,
     )
-    numbers = {tuple(sequence): number for number, sequence in enumerate(sequences)}
-    ranking = []
-    for tokens, logprob in zip(output.sequences[:, len(context) :].tolist(), output.sequences_scores, strict=True):
-        ranking.append((numbers[tuple(tokens[: tokens.index(end) + 1])], float(logprob)))
-    return ranking
+    rankings: list[Ranking] = [[] for _ in prompts]
+    found = zip(output.sequences[:, start:].tolist(), output.sequences_scores.tolist(), strict=True)
+    for index, (tokens, logprob) in enumerate(found):
+        if logprob > NOT_FOUND:
+            prompt = index // keep
+            rankings[prompt].append((_walk(tries[prompt], tokens[: tokens.index(end) + 1]), logprob))
+    return rankings
+
+
+NOT_FOUND = -1e8
+"""transformers gives less than this to what fills the beams where there are fewer sequences"""
+
+
+def _walk(node: Any, tokens: Sequence[int]) -> Any:
+    """Return what lies behind the tokens: dict or number; None where nothing does."""
+    for token in tokens:
+        node = node.get(token) if isinstance(node, dict) else None
+    return node

@@ -73,3 +73,21 @@ def sequence_logprob(network: PreTrainedModel, context: Sequence[int], tokens: S
     logprobs = network(input_ids=whole, use_cache=False).logits[0].float().log_softmax(-1)
     places = range(len(context) - 1, len(context) + len(tokens) - 1)
     return sum(float(logprobs[place, token]) for place, token in zip(places, tokens, strict=True))
+
+
+@torch.no_grad()
+def batch_logprobs(
+    network: PreTrainedModel, contexts: Sequence[Sequence[int]], tokens: Sequence[int], padding: int
+) -> list[float]:
+    """Return log P(tokens | context) of each context: one forward over a padded batch, nothing shared."""
+    longest = max(len(context) for context in contexts) + len(tokens)
+    rows = [[*context, *tokens] for context in contexts]
+    padded = torch.tensor([[padding] * (longest - len(row)) + row for row in rows], device=network.device)
+    seen = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=network.device)
+    positions = (seen.cumsum(1) - 1).clamp(min=0)
+    logits = network(
+        input_ids=padded, attention_mask=seen, position_ids=positions, logits_to_keep=len(tokens) + 1, use_cache=False
+    ).logits
+    logprobs = logits[:, :-1].float().log_softmax(-1)
+    wanted = torch.tensor(list(tokens), device=network.device).expand(len(rows), -1)
+    return logprobs.gather(2, wanted[..., None]).sum((1, 2)).tolist()

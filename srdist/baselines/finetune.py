@@ -1,0 +1,137 @@
+"""A bi-encoder fine-tuned on the run's training queries, with in-batch and mined hard negatives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from srdist.baselines.bm25 import rank_with_bm25
+from srdist.baselines.passages import Passages, Question
+from srdist.config.baselines import DenseConfig
+from srdist.errors import UserError
+from srdist.progress import progress_bar
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DEPTH = 30
+"""Ranks of BM25's ranking that hard negatives are taken from."""
+SCALE = 20.0
+"""Factor on the cosines in the loss: sentence-transformers' default."""
+WARMUP = 0.1
+"""Share of the steps in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Triple:
+    """A training query, a gold passage and hard negatives: rows of the corpus."""
+
+    query: str
+    gold: int
+    negatives: tuple[int, ...]
+
+
+def make_triples(
+    passages: Passages, questions: Sequence[Question], language: str, config: DenseConfig, seed: int
+) -> list[Triple]:
+    """Return one triple per query and gold passage, with negatives that BM25 ranks high.
+
+    A passage that holds an accepted answer is no negative. A query for which BM25 finds too few gets others at random.
+
+    Raises:
+        UserError: no training query has a gold passage.
+    """
+    row_of = {identifier: row for row, identifier in enumerate(passages.ids)}
+    asked = [question for question in questions if question.gold]
+    if not asked:
+        cure = "add a train split under corpus.queries, or leave dense_finetuned out"
+        raise UserError("no training query has a gold passage to fine-tune on", cure=cure)
+    texts = [question.text for question in asked]
+    rankings = rank_with_bm25(passages.ids, passages.texts, texts, language=language, top_k=DEPTH)
+    triples = []
+    for question, ranking in zip(asked, rankings, strict=True):
+        generator = random.Random(f"{seed}\0{question.id}")
+        answers = [answer.lower() for answer in question.answers]
+        hard = [
+            row_of[identifier]
+            for identifier, _ in ranking
+            if identifier not in question.gold
+            and not any(answer in passages.texts[row_of[identifier]].lower() for answer in answers)
+        ]
+        gold = [row_of[identifier] for identifier in question.gold]
+        others = sorted(set(range(len(passages.ids))) - {*gold}) if len(hard) < config.hard_negatives else []
+        for row in gold:
+            chosen = generator.sample(hard, min(config.hard_negatives, len(hard)))
+            chosen += generator.sample(others, min(config.hard_negatives - len(chosen), len(others)))
+            triples.append(Triple(question.text, row, tuple(chosen)))
+    width = min(len(triple.negatives) for triple in triples)
+    return [Triple(triple.query, triple.gold, triple.negatives[:width]) for triple in triples]
+
+
+def batches(triples: Sequence[Triple], size: int, seed: int, epoch: int) -> Iterator[list[Triple]]:
+    """Give the triples in an order of the epoch's own; no two of a batch share a gold passage.
+
+    In the loss every other passage of the batch is a negative: a second query of one passage would be pushed away.
+    """
+    waiting = list(triples)
+    random.Random(f"{seed}\0{epoch}").shuffle(waiting)
+    while waiting:
+        batch: dict[int, Triple] = {}
+        rest = []
+        for triple in waiting:
+            if len(batch) < size and triple.gold not in batch:
+                batch[triple.gold] = triple
+            else:
+                rest.append(triple)
+        waiting = rest
+        yield list(batch.values())
+
+
+def finetune(
+    encoder: SentenceTransformer, passages: Passages, triples: Sequence[Triple], config: DenseConfig, seed: int
+) -> float:
+    """Train the encoder with the multiple negatives ranking loss; return the last epoch's mean loss.
+
+    The loop is our own: sentence-transformers' trainer would bring the package `datasets` along.
+    """
+    import torch
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    torch.manual_seed(seed)
+    loss_of = MultipleNegativesRankingLoss(encoder, scale=SCALE)
+    plan = [list(batches(triples, config.batch_size, seed, epoch)) for epoch in range(config.epochs)]
+    steps = sum(map(len, plan))
+    warmup = max(1, int(WARMUP * steps))
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+    )
+    encoder.train()
+    losses: list[float] = []
+    with progress_bar() as progress:
+        bar = progress.add_task("fine-tune the encoder", total=steps, note="")
+        for epoch in plan:
+            losses = []
+            for batch in epoch:
+                rows = zip(*((triple.gold, *triple.negatives) for triple in batch), strict=True)
+                columns = [
+                    [triple.query for triple in batch],
+                    *([passages.texts[row] for row in column] for column in rows),
+                ]
+                features = [_on(encoder.preprocess(texts), encoder.device) for texts in columns]
+                loss = loss_of(features, None)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+                losses.append(float(loss.detach()))
+                progress.update(bar, advance=1, note=f"loss {losses[-1]:.3f}")
+    encoder.eval()
+    return sum(losses) / len(losses)
+
+
+def _on(features: dict, device: object) -> dict:
+    return {name: value.to(device) if hasattr(value, "to") else value for name, value in features.items()}

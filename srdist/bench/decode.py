@@ -1,0 +1,81 @@
+"""`srdist bench decode`: the constraint's step and the search, against log_softmax and transformers."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from srdist.bench.corpora import CorpusSize
+from srdist.bench.figures import Figure
+from srdist.bench.made_up import made_up_prompts, made_up_trie, sure_prompts, tiny_model
+from srdist.bench.pipeline import measure_best, measure_pipeline
+from srdist.bench.search import Setting, measure_search
+from srdist.bench.step import measure_step
+from srdist.bench.timing import least_seconds
+from srdist.config.schema import ModelConfig
+from srdist.decode.model import LanguageModel
+from srdist.trie import Trie
+
+VOCABULARY = 32_768
+REPEATS = 3
+SLOW_REPEATS, SLOW_QUERIES, SLOW_TITLES = 1, 2, 2_000
+"""with a given model, which takes minutes"""
+
+
+def measure(folder: Path | None, titles: int, queries: int, beams: int, dtype: str) -> list[Figure]:
+    """Measure the decoder on made-up corpora, with a tiny model and with a given one.
+
+    All times are those of one thread, the least of several repeats; what is compared is measured by turns.
+
+    Args:
+        folder: a causal language model to measure, too.
+        titles: of the larger corpus; the smaller one has a twentieth.
+        queries: decoded together.
+        beams: of title and passage search.
+        dtype: type of the given model's weights; the results of float32 equal those of transformers.
+    """
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="srdist-bench-") as name:
+        large = made_up_trie(Path(name) / "large", corpus_size(titles, 3, VOCABULARY))
+        small = made_up_trie(Path(name) / "small", corpus_size(titles // 20, 3, VOCABULARY))
+        model = tiny_model(VOCABULARY)
+        prompts = made_up_prompts(small, queries)
+        few, many = (setting(model, trie, prompts, beams) for trie in (small, large))
+        figures = [*measure_step(large), *measure_search(few, "tiny", REPEATS), growth(few, many)]
+    return figures if folder is None else figures + _with_model(folder, queries, beams, dtype)
+
+
+def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
+    model = LanguageModel.load(folder, ModelConfig(base=str(folder), dtype=dtype), "cpu")
+    name = folder.resolve().name.split("-")[0].lower()
+    with tempfile.TemporaryDirectory(prefix="srdist-bench-") as corpus:
+        trie = made_up_trie(Path(corpus), corpus_size(SLOW_TITLES, 20, model.vocabulary))
+        whole = setting(model, trie, made_up_prompts(trie, queries), beams)
+        few = replace(whole, prompts=whole.prompts[:SLOW_QUERIES])
+        sure = replace(whole, prompts=sure_prompts(model, trie, len(few.prompts)))
+        figures = measure_search(whole, name, SLOW_REPEATS)
+        return [*figures, *measure_pipeline(few, SLOW_REPEATS), measure_best(sure, SLOW_REPEATS)]
+
+
+def corpus_size(titles: int, passages: int, vocabulary: int) -> CorpusSize:
+    """Return the size of a corpus with some passages a title.
+
+    It has no near-duplicates: transformers takes a step for each of their tokens up to the first one that differs.
+    """
+    partitions = max(1, titles // 25_000)
+    return CorpusSize(passages * titles, titles, vocabulary, near_duplicates=0, partitions=partitions)
+
+
+def setting(model: LanguageModel, trie: Trie, prompts: list[list[int]], beams: int) -> Setting:
+    """Return a search over a made-up corpus; its last two tokens are in no text."""
+    return Setting(model, trie, prompts, [trie.title_end], trie.title_end, beams)
+
+
+def growth(small: Setting, large: Setting) -> Figure:
+    """Compare the search times of two corpora."""
+    slower, faster = least_seconds([large.ours, small.ours], 3 * REPEATS)
+    what = f"search time, {large.trie.n_titles:,} titles over {small.trie.n_titles:,}"
+    return Figure("growth", what, slower / faster)

@@ -1,0 +1,137 @@
+"""Ray actors that each hold something heavy, a model for instance, and are handed batches."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from srdist.errors import UserError
+
+TRIES = 4
+"""Deaths of workers at one batch, or while starting, one after the other, that end the command."""
+NODE_CHECK_SECONDS = 30.0
+Work = Callable[..., Any]
+
+
+class _Actor:
+    """One worker process."""
+
+    def __init__(self) -> None:
+        self.work: Work | None = None
+
+    def start(self, make: Callable[[], Work]) -> None:
+        self.work = make()
+
+    def run(self, batch: tuple) -> Any:
+        return self.work(*batch)
+
+
+def run_on_actors(
+    make: Callable[[], Work], batches: Sequence[tuple], *, cpus: int = 1, gpu: bool = False, actors: int | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Hand batches, in order, to actors; give (index, result) as they finish.
+
+    An actor that dies is replaced, and its batch goes to the next one that is free.
+
+    Args:
+        make: called once in every actor; returns what is called with the values of a batch.
+        batches: small; what is large is read by the actors.
+        cpus: CPUs that an actor takes.
+        gpu: an actor takes one GPU instead, where the cluster has any.
+        actors: number of actors; None: as many as fit into the cluster. Never more than batches.
+
+    Raises:
+        UserError: an actor raised it; an actor does not fit; four died at the same batch, or while they started.
+    """
+    import ray
+
+    gpus = 1 if gpu and ray.cluster_resources().get("GPU") else 0
+    remote = ray.remote(num_cpus=0 if gpus else cpus, num_gpus=gpus, max_restarts=0)(_Actor)
+    pool = _Pool(ray, remote, make, batches)
+    try:
+        for _ in range(min(actors or _fitting(ray, cpus, gpus), len(batches))):
+            pool.add_actor()
+        for _ in batches:
+            yield pool.next_result()
+    finally:
+        pool.close()
+
+
+def _fitting(ray: Any, cpus: int, gpus: int) -> int:
+    """Return how many actors fit into the cluster."""
+    has = ray.cluster_resources()
+    if gpus:
+        return int(has["GPU"])
+    if has.get("CPU", 0) < cpus:
+        what = f"a worker takes {cpus} CPUs, Ray has {has.get('CPU', 0):g}"
+        raise UserError(what, cure="lower retrieve.threads or raise cluster.workers")
+    return int(has["CPU"]) // cpus
+
+
+class _Pool:
+    """The actors, what each is doing, and the batches that wait."""
+
+    def __init__(self, ray: Any, remote: Any, make: Callable[[], Work], batches: Sequence[tuple]):
+        self.ray, self.remote, self.batches = ray, remote, batches
+        self.make = ray.put(make)
+        self.waiting = deque(range(len(batches)))
+        self.busy: dict[Any, tuple[Any, int | None]] = {}  # reference -> actor, its batch or None while it starts
+        self.idle: list[Any] = []
+        self.deaths: Counter[int | None] = Counter()
+
+    def add_actor(self) -> None:
+        """Start one more actor."""
+        actor = self.remote.remote()
+        self.busy[actor.start.remote(self.make)] = actor, None
+
+    def next_result(self) -> tuple[int, Any]:
+        """Wait until a batch is done; keep all actors busy meanwhile."""
+        while True:
+            done = self._wait()
+            actor, index = self.busy.pop(done)
+            try:
+                result = self.ray.get(done)
+            except self.ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, UserError):
+                    raise error.cause from None
+                raise
+            except (self.ray.exceptions.RayActorError, self.ray.exceptions.OutOfMemoryError) as error:
+                self._replace(actor, index, error)
+                continue
+            self.deaths[None] = 0
+            self.idle.append(actor)
+            self._hand_out()
+            if index is not None:
+                return index, result
+
+    def close(self) -> None:
+        """End all actors."""
+        for actor in [*self.idle, *(actor for actor, _ in self.busy.values())]:
+            self.ray.kill(actor)
+
+    def _wait(self) -> Any:
+        """Return a reference whose result is there; raise UserError if there is no machine left to make one."""
+        while True:
+            done, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=NODE_CHECK_SECONDS)
+            if done:
+                return done[0]
+            if not any(node["Alive"] for node in self.ray.nodes()):
+                raise UserError("all nodes of the Ray cluster are dead", cure="run the same command again: it goes on")
+
+    def _hand_out(self) -> None:
+        while self.idle and self.waiting:
+            actor, index = self.idle.pop(), self.waiting.popleft()
+            self.busy[actor.run.remote(self.batches[index])] = actor, index
+
+    def _replace(self, actor: Any, index: int | None, error: Exception) -> None:
+        self.deaths[index] += 1
+        if self.deaths[index] == TRIES:
+            where = "while they started" if index is None else "at the same batch"
+            what = f"{TRIES} workers died {where} ({type(error).__name__})"
+            raise UserError(what, cure="look for a lack of memory; cluster.workers makes it fewer at once") from None
+        self.ray.kill(actor)  # it may be out of reach, not dead
+        if index is not None:
+            self.waiting.appendleft(index)
+        self.add_actor()
+        self._hand_out()

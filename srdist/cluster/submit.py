@@ -1,0 +1,148 @@
+"""Submit a run to Slurm: a chain of jobs, each after the success of the one before."""
+
+from __future__ import annotations
+
+import fcntl
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from srdist.cluster.jobs import Job, job_folder, read_jobs, write_jobs
+from srdist.cluster.sbatch import SHARED, SITE, PlannedJob, copy_scripts, job_environment, read_site, sbatch_command
+from srdist.cluster.slurm import call, job_state
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.storage.manifest import manifest_path, read_manifest
+from srdist.storage.stage import Stage
+
+
+def chain(stages: Sequence[str]) -> tuple[PlannedJob, ...]:
+    """Return the jobs that run all stages of the pipeline, in order."""
+    first = ("prepare", "index", "train")
+    return (
+        PlannedJob("prepare", "prepare.sbatch", "prepare", ("prepare",), ("prepare",)),
+        PlannedJob("index", "prepare.sbatch", "prepare", ("index",), ("index",)),
+        PlannedJob("train", "train.sbatch", "train", ("train",)),
+        PlannedJob("evaluate", "evaluate.sbatch", "evaluate", tuple(stage for stage in stages if stage not in first)),
+    )
+
+
+def unfinished(config: Config, stages: Sequence[str]) -> tuple[PlannedJob, ...]:
+    """Return the jobs that still have something to do: the first with an unfinished stage, and all after it.
+
+    Raises:
+        UserError: a stage was made or begun with other settings.
+    """
+    jobs = chain(stages)
+    for number, job in enumerate(jobs):
+        finished = [is_finished(config, stage) for stage in job.stages]
+        if not all(finished):
+            return jobs[number:]
+    return ()
+
+
+def is_finished(config: Config, stage: str) -> bool:
+    """Tell whether a stage has finished with the config's settings; its inputs are checked by the stage itself.
+
+    Raises:
+        UserError: it was made with other settings.
+    """
+    if not manifest_path(config.run_dir, stage).exists():
+        return False
+    manifest = read_manifest(config.run_dir, stage)
+    settings = _updated(manifest.settings, config.model_dump(mode="json"))
+    same = Stage(config.run_dir, stage, settings, manifest.inputs, ())
+    same.check()
+    return same.is_done()
+
+
+def _updated(recorded: Any, config: Any) -> Any:
+    """Return the settings that a stage recorded, with the values that the config has now where it has them.
+
+    Paths stay as they were recorded: what lies there matters, and a stage looks there itself.
+    """
+    if isinstance(recorded, dict) and isinstance(config, dict):
+        return {key: _updated(value, config[key]) if key in config else value for key, value in recorded.items()}
+    if isinstance(recorded, list) and isinstance(config, list) and len(recorded) == len(config):
+        return [_updated(before, now) for before, now in zip(recorded, config, strict=True)]
+    return recorded if isinstance(config, str) and config.startswith("/") else config
+
+
+@contextmanager
+def submission(config: Config) -> Iterator[Path]:
+    """Hold the run's folder for one submission; give the folder of its jobs.
+
+    Raises:
+        UserError: jobs of the run are live, it is being submitted right now, or its folder is not writable.
+    """
+    folder = job_folder(config)
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "a")
+    except OSError as error:
+        what = f"cannot write to the run's folder: {error.strerror}"
+        raise UserError(what, file=config.run_dir, cure="choose another `output`") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{config.run_dir} is being submitted by another process") from None
+        live = [job for job in read_jobs(folder) if job_state(job.id).is_live]
+        if live:
+            named = ", ".join(f"{job.id} ({job.name})" for job in live)
+            what = f"jobs of this run are waiting or running: {named}"
+            raise UserError(what, cure=f"wait for them, or `srdist cancel {config.run_dir}`")
+        yield folder
+
+
+def submit(config: Config, stages: Sequence[str]) -> list[Job]:
+    """Submit what is not finished; return the jobs, none where all is.
+
+    The scripts and the config are copied below the run: what is changed later does not reach waiting jobs. When
+    Slurm refuses one of the jobs, those before it are cancelled.
+
+    Raises:
+        UserError: there is no Slurm, it refuses a job, the run's jobs are live, or a stage was made differently.
+    """
+    planned = unfinished(config, stages)
+    site = read_site(config.cluster.slurm.scripts)
+    with submission(config) as folder:
+        copy_scripts(config, folder)
+        submitted: list[Job] = []
+        try:
+            for job in planned:
+                after = submitted[-1].id if submitted else None
+                submitted.append(_submit(config, job, folder, site, after))
+        except UserError:
+            if submitted:
+                call("scancel", *(str(job.id) for job in submitted))
+            raise
+        if submitted:
+            write_jobs(folder, submitted)
+        return submitted
+
+
+def _submit(config: Config, job: PlannedJob, folder: Path, site: dict[str, str], after: int | None) -> Job:
+    command = sbatch_command(config, job, folder, site, after)
+    try:
+        number = int(call(*command, environment=job_environment(config, folder, site)).split(";")[0])
+    except UserError as error:
+        cure = f"correct {SITE} and the scripts in {config.cluster.slurm.scripts}, or cluster.slurm.{job.section}"
+        raise UserError(f"the job {job.name} cannot be submitted: {error.what}", cure=error.cure or cure) from None
+    return Job(job.name, number, job.stages, str(folder / "logs" / f"{job.name}-{number}.log"))
+
+
+def shown_scripts(config: Config, stages: Sequence[str]) -> str:
+    """Return what `submit` would do, as text: every sbatch command, and site.env, job.sh and the scripts used."""
+    planned, folder, scripts = unfinished(config, stages), job_folder(config), config.cluster.slurm.scripts
+    site = read_site(scripts)
+    environment = job_environment(config, folder, site)
+    parts = [" ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())]
+    for number, job in enumerate(planned):
+        after = f"<{planned[number - 1].name}>" if number else None
+        parts.append(shlex.join(sbatch_command(config, job, folder, site, after)))
+    for name in dict.fromkeys([SITE, SHARED, *(job.script for job in planned)]) if planned else ():
+        parts.append(f"# ---- {name}\n{(scripts / name).read_text().strip()}")
+    return "\n\n".join(parts)

@@ -1,0 +1,59 @@
+"""The section `retrieve` of an experiment's YAML file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from srdist.config.section import Positive, PositiveFloat, Section
+
+
+class RetrieveConfig(Section):
+    titles: Positive = 5
+    """titles generated per query (the paper's i)"""
+    passages: Positive = 10
+    """passages generated per title (the paper's j)"""
+    search: Literal["beam", "exact"] = "beam"
+    """how titles are searched: `beam` (the paper), or `exact`: the most probable ones, whatever a beam would lose"""
+    title_beams: Positive = 10
+    """beams of the title search; at least `titles`"""
+    passage_beams: Positive = 10
+    """beams of the passage search; at least `passages`"""
+    assess: Literal["needed", "all"] = "needed"
+    """passages that are assessed: all that were found (the paper), or only those of titles that can still reach the
+    best `top_k`, with the same result"""
+    title_score: Literal["sum", "mean"] = "sum"
+    """P(t|q) in S_T = softmax(P(t|q) / tau): exp of the sum of the tokens' log-probabilities (the paper), or of their
+    mean, which does not favour short titles"""
+    tau: PositiveFloat = 0.4
+    """temperature of the title scores"""
+    delta: PositiveFloat = 0.4
+    """temperature of the assessment scores"""
+    normalize_assessment: Literal["title", "query"] = "title"
+    """S_P = softmax((1 - P(rejection)) / delta) over the passages of each title (the paper) or over all of the query;
+    the paper's favours titles with few passages, which matters where titles differ much in length"""
+    score: Literal["product", "title", "assessment", "likelihood"] = "product"
+    """what ranks the passages: `product` S_T * S_P (the paper), `title` S_T alone, `assessment` S_P alone,
+    `likelihood` S_T * S_P * P(p|q,t); among equal ones the more probable passage comes first"""
+    top_k: Positive = 100
+    """passages kept per query in the run file"""
+    shards: Positive = 1
+    """parts of the title trie, each searched on its own and by its own workers, for an index larger than a machine;
+    1: queries are shared out instead"""
+    batch_queries: Positive = 8
+    """queries decoded together; it changes scores in their last bits, as do `forward_tokens` and `threads`"""
+    forward_tokens: Positive = 512
+    """largest number of new tokens in one forward of the assessment"""
+    threads: Positive = 1
+    """CPU threads of each worker; there are as many workers as `cluster.workers` allows, or one per GPU"""
+    answer_tokens: Positive = 16
+    """longest answer, in tokens"""
+    device: str = "auto"
+    """torch device; `auto`: the process's GPU, or the CPU"""
+
+    @model_validator(mode="after")
+    def _beams_are_wide_enough(self) -> RetrieveConfig:
+        if self.title_beams < self.titles or self.passage_beams < self.passages:
+            raise ValueError("retrieve.title_beams and passage_beams must be at least titles and passages")
+        return self

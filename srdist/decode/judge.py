@@ -1,0 +1,124 @@
+"""Which passages must be assessed for an exact ranking, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from srdist.config.retrieve import RetrieveConfig
+from srdist.decode.score import final_scores, largest_passage_score, passage_scores, ranking, title_scores
+
+ROUNDING = 1e-9
+"""A bound may be this much too small, as a share of it."""
+
+
+class Judge:
+    """Scores the passages of one query as their assessments come in.
+
+    S_P is normalized within a title, so that S_T times the largest possible S_P bounds all its passages. The title of
+    the highest bound is assessed next; a title whose bound is below the score of the `k`-th best passage so far is
+    never assessed, and the `k` best are the same. There is no such bound where S_P is normalized over the query: then
+    every passage is assessed. Where S_T alone ranks, none is.
+
+    Args:
+        retrieve: form and temperatures of the scores.
+        titles: log P(t|q) of the titles found, [titles].
+        lengths: tokens of each title with its end, [titles].
+        groups: index of each passage's title, [passages].
+        logprobs: log P(p|q,t), [passages].
+        copies: passages of the corpus with that title and text, [passages]; all of them are candidates.
+        k: candidates that are wanted.
+
+    Attributes:
+        verdicts: float64 [passages, 2], P(rejection) and P(acceptance); NaN where a passage was not assessed.
+        title_scores: S_T, [titles].
+    """
+
+    def __init__(
+        self,
+        retrieve: RetrieveConfig,
+        titles: Sequence[float],
+        lengths: Sequence[int],
+        groups: Sequence[int],
+        logprobs: Sequence[float],
+        copies: Sequence[int],
+        k: int,
+    ):
+        self.retrieve, self.k = retrieve, k
+        mean = np.array(lengths) if retrieve.title_score == "mean" else None
+        self.title_scores = title_scores(np.array(titles), retrieve.tau, mean)
+        self.groups, self.copies = np.array(groups, dtype=np.int64), np.array(copies, dtype=np.int64)
+        self.logprobs = np.array(logprobs, dtype=np.float64)
+        self.verdicts = np.full((len(groups), 2), np.nan)
+        self.bounds = self._bounds()
+
+    def needed(self) -> list[int]:
+        """Return the passages to assess next, by index; none: the ranking is known."""
+        waiting = np.isnan(self.verdicts[:, 0])
+        if self._wants_all():
+            return np.flatnonzero(waiting).tolist()
+        if self.retrieve.score == "title":
+            return []
+        threshold = self._threshold()
+        bounds = {group: self.bounds[group] for group in np.unique(self.groups[waiting]).tolist()}
+        possible = [group for group, bound in bounds.items() if bound * (1 + ROUNDING) >= threshold]
+        if not possible:
+            return []
+        best = min(possible, key=lambda group: (-bounds[group], group))
+        return np.flatnonzero(self.groups == best).tolist()
+
+    def note(self, passage: int, verdicts: np.ndarray) -> None:
+        """Take P(rejection) and P(acceptance) of a passage, float64 [2]."""
+        self.verdicts[passage] = verdicts
+
+    @property
+    def assessed(self) -> int:
+        """Number of passages that were assessed."""
+        return int((~np.isnan(self.verdicts[:, 0])).sum())
+
+    def scores(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return S_P and S, [passages]; NaN where an assessment is missing for it."""
+        per_title = self.retrieve.normalize_assessment == "title"
+        s_p = passage_scores(self.verdicts[:, 0], self.retrieve.delta, self.groups if per_title else None)
+        return s_p, final_scores(self.retrieve.score, self.title_scores[self.groups], s_p, self.logprobs)
+
+    def ranking(self, numbers: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+        """Return the `k` best candidates as (passage's index, number in the corpus), best first.
+
+        Args:
+            numbers: the numbers of each passage's copies in the corpus.
+        """
+        scores = self.scores()[1]
+        pairs = [(i, number) for i in range(len(scores)) if not np.isnan(scores[i]) for number in numbers[i]]
+        index = [i for i, _ in pairs]
+        order = ranking(scores[index].tolist(), self.logprobs[index].tolist(), [number for _, number in pairs])
+        return [pairs[place] for place in order[: self.k]]
+
+    def _wants_all(self) -> bool:
+        retrieve = self.retrieve
+        if retrieve.assess == "all":
+            return True
+        if retrieve.score == "title":
+            return False
+        return retrieve.normalize_assessment == "query" or int(self.copies.sum()) <= self.k
+
+    def _bounds(self) -> np.ndarray:
+        """Return for each title the largest S that one of its passages can have."""
+        sizes = np.bincount(self.groups, minlength=len(self.title_scores))
+        shares = np.array([largest_passage_score(max(1, size), self.retrieve.delta) for size in sizes])
+        likeliest = np.full(len(sizes), -np.inf)
+        np.maximum.at(likeliest, self.groups, self.logprobs)
+        return final_scores(self.retrieve.score, self.title_scores, shares, likeliest)
+
+    def _threshold(self) -> float:
+        """Return the score of the `k`-th best candidate so far; below all scores where there are fewer."""
+        scores = self.scores()[1]
+        known = ~np.isnan(scores)
+        best = np.sort(np.repeat(scores[known], self.copies[known]))[::-1]
+        return float(best[self.k - 1]) if len(best) >= self.k else -np.inf
+
+
+def known(value: np.ndarray) -> float | None:
+    """Return a score or probability; None where it is NaN, as its passage was not assessed."""
+    return None if np.isnan(value) else float(value)

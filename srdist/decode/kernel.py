@@ -1,0 +1,128 @@
+"""What a step of the search does after the logits: scores of the allowed tokens, and the best of them.
+
+Neither a mask nor a normalised distribution over the vocabulary is ever made: the logits of the allowed tokens are
+gathered, and the logarithm of the row's sum of exponentials is taken off. Two back ends do this: compiled loops, for
+float32 logits in the CPU's memory, and tensor operations, for any device and where numba is not installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+
+from srdist.decode.kernel_loops import best_choices as best_by_loops
+from srdist.decode.kernel_loops import choice_scores as scores_by_loops
+from srdist.decode.kernel_tensors import best_choices as best_by_tensors
+from srdist.decode.kernel_tensors import choice_scores as scores_by_tensors
+
+CPU_CHUNK, DEVICE_CHUNK = 1 << 18, 1 << 25
+"""logits that are exponentiated together: as many as the CPU keeps in its cache; as many as cost little memory"""
+PIECE = 1 << 16
+"""tokens whose exponentials are summed in one go"""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Tokens that may follow, in runs: those after one token of the tree each.
+
+    Attributes:
+        row: int64 [runs], row of the logits.
+        first: int64 [runs + 1], where each run begins in `token`, and where the last one ends.
+        token: int64 [choices].
+    """
+
+    row: np.ndarray
+    first: np.ndarray
+    token: np.ndarray
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best choices of each search: row by row, best first, and the `count` [searches] first of a row only.
+
+    Attributes:
+        score: float64 [searches, limit], the beam's score plus the choice's.
+        beam, choice: int64 [searches, limit], index of the beam and of the choice.
+    """
+
+    count: np.ndarray
+    score: np.ndarray
+    beam: np.ndarray
+    choice: np.ndarray
+
+    def of(self, search: int) -> list[tuple[float, int, int]]:
+        """Return score, beam and choice of each that was found for a search."""
+        columns = (column[search, : self.count[search]].tolist() for column in (self.score, self.beam, self.choice))
+        return list(zip(*columns, strict=True))
+
+
+@cache
+def has_loops() -> bool:
+    """Tell whether numba is installed."""
+    return find_spec("numba") is not None
+
+
+def log_totals(logits: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of each row's sum of exponentials, float32 [rows], from logits [rows, vocabulary].
+
+    As the difference of a row's largest logit and its log_softmax, for a few rows and at most `PIECE` tokens at a
+    time: on a CPU torch computes that in half of the time of logsumexp, but less exactly the longer the rows are.
+    """
+    chunk = CPU_CHUNK if logits.device.type == "cpu" else DEVICE_CHUNK
+    rows = max(1, chunk // logits.shape[1])
+    return torch.cat([_piecewise(part) for part in logits.split(rows)])
+
+
+def _piecewise(logits: torch.Tensor) -> torch.Tensor:
+    pieces = ((piece, piece.log_softmax(-1, dtype=torch.float32)) for piece in logits.split(PIECE, dim=-1))
+    totals = [piece.amax(-1).float() - logprobs.amax(-1) for piece, logprobs in pieces]
+    return torch.stack(totals, -1).logsumexp(-1) if len(totals) > 1 else totals[0]
+
+
+def choice_scores(logits: torch.Tensor, totals: torch.Tensor, choices: Choices) -> np.ndarray:
+    """Return the log-probability of each choice under the softmax over the whole vocabulary, float32 [choices].
+
+    Args:
+        logits: [rows, vocabulary], on any device.
+        totals: float32 [rows], from `log_totals`.
+    """
+    if logits.device.type == "cpu" and logits.dtype == torch.float32 and has_loops():
+        arrays = logits.numpy(), totals.numpy()
+        return scores_by_loops(*arrays, choices.row, choices.first, choices.token)
+    tensors = (torch.from_numpy(array).to(logits.device) for array in (choices.row, choices.first, choices.token))
+    return scores_by_tensors(logits, totals, *tensors).cpu().numpy()
+
+
+def best_choices(
+    score: np.ndarray,
+    ended: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+    beam: np.ndarray,
+    first_beam: np.ndarray,
+    limits: tuple[int, int],
+) -> tuple[Best, Best]:
+    """Return the best choices of each search that go on, and the best ones that ended.
+
+    Equal ones are taken in the order of the beams, then of the choices.
+
+    Args:
+        score: float32 [choices].
+        ended: bool [choices].
+        begin, end: int64 [beams], the choices of each beam, at least one.
+        beam: float64 [beams], score of each beam.
+        first_beam: int64 [searches + 1], the beams of each search.
+        limits: how many to return for each search at most, of those that go on and of those that ended.
+    """
+    arrays = (score, ended, begin, end, beam, first_beam)
+    if has_loops():
+        columns = best_by_loops(*arrays, limits)
+    else:
+        found = best_by_tensors(*(torch.from_numpy(array) for array in arrays), limits)
+        columns = [[part.numpy() for part in column] for column in found]
+    going_on, leaves = zip(*columns, strict=True)
+    return Best(*going_on), Best(*leaves)

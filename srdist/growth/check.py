@@ -1,0 +1,106 @@
+"""What must hold before a corpus is changed: the run is finished, the config is its own, the documents are right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from srdist.config.schema import Config
+from srdist.corpus.bad_records import BadRecords
+from srdist.corpus.read import read_documents
+from srdist.errors import UserError
+from srdist.prepare.chunks import segments_for
+from srdist.prepare.stage import prepare_settings, tokenizer_files
+from srdist.storage.corpus import present
+from srdist.storage.files import sha256
+from srdist.storage.manifest import manifest_path, read_manifest
+from srdist.storage.partitions import open_partitions
+from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS
+
+SETTINGS = {
+    "corpus": ("titles", "language", "passage_words", "split_passages"),
+    "templates": ("title", "passage", "passage_separator", "verdict_separator"),
+    "prepare": ("partitions", "chunk_documents"),
+}
+"""what the tables of `prepare` and the trie depend on, apart from the documents and the tokenizer"""
+
+
+def check_run(config: Config) -> None:
+    """Refuse a run whose index is not finished or whose tables were made with another config or tokenizer."""
+    read_manifest(config.run_dir, "index")
+    if manifest_path(config.run_dir, ".index.pending").exists():
+        raise UserError(f"stage index has not finished in {config.run_dir}", cure="run `srdist index` first")
+    prepare = read_manifest(config.run_dir, "prepare")
+    before, now = prepare.settings, prepare_settings(config)
+    for section, keys in SETTINGS.items():
+        for key in keys:
+            was, is_now = before.get(section, {}).get(key), now[section][key]
+            if was != is_now:
+                what = f"the corpus was prepared with {section}.{key} {was}, it is {is_now} now"
+                raise UserError(what, file=config.run_dir, cure="give the run's folder instead of a config")
+    for name, path in tokenizer_files(config).items():
+        if prepare.inputs.get(name) != sha256(path):
+            cure = "set model.base to the model that the run was prepared with"
+            raise UserError("not the tokenizer that the corpus was prepared with", file=path, cure=cure)
+
+
+def check_removed(run_dir: Path, documents: Collection[str]) -> None:
+    """Refuse to remove documents that are not there."""
+    if missing := sorted(set(documents) - present(run_dir, "document", documents)):
+        what = f"{len(missing)} of the documents to remove are not in the corpus: {_some(missing)}"
+        raise UserError(what, cure="check their ids; nothing was removed")
+
+
+def check_added(config: Config, addition: Config, removed: Collection[str]) -> int:
+    """Read the documents to add once, and refuse ids that the corpus has; return the number of documents."""
+    bad = BadRecords(addition.corpus.on_bad_record)
+    ids = [document.id for document in read_documents(addition.corpus, bad)]
+    if known := sorted(present(config.run_dir, "document", ids) - set(removed)):
+        what = f"{len(known)} of its documents are in the corpus already: {_some(known)}"
+        cure = "to replace them, remove them in the same command: --remove ID or --remove @FILE"
+        raise UserError(what, file=addition.corpus.documents[0].path, cure=cure)
+    return len(ids)
+
+
+def check_length(config: Config, folder: Path) -> None:
+    """Refuse passages in new tables that leave no room for a query in the model's context."""
+    context, segments = _context(config), segments_for(config)
+    if context is None:
+        return
+    verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))
+    around = len(segments.query_prompt("")) + len(segments.passage_separator) + len(segments.verdict_separator)
+    room = context - around - verdict - config.retrieve.answer_tokens
+    tables = (open_partitions(folder / name) for name in (TITLES, PASSAGES, TOKENS))
+    for titles, passages, tokens in zip(*tables, strict=True):
+        owner = passages["title"].to_numpy()
+        length = pc.list_value_length(titles["tokens"]).to_numpy()[owner] + _lengths(tokens)
+        if len(length) and length.max() > room:
+            name = passages["id"][int(np.argmax(length))].as_py()
+            what = (
+                f"the passage {name} and its title have {length.max()} tokens; the model's context has room for {room}"
+            )
+            raise UserError(what, cure="split the document into shorter paragraphs; nothing was added")
+
+
+def _lengths(tokens: Any) -> np.ndarray:
+    return pc.list_value_length(tokens["tokens"]).to_numpy()
+
+
+def _context(config: Config) -> int | None:
+    """Return the longest sequence of the run's model in tokens, or None where there is no model yet."""
+    from transformers import AutoConfig
+
+    folder = next((path for path in (config.run_dir / MODEL, Path(config.model.base)) if path.is_dir()), None)
+    if folder is None:
+        return None
+    model = AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config(decoder=True)
+    windows = (model.max_position_embeddings, getattr(model, "sliding_window", None))
+    return min(window for window in windows if window)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

@@ -1,0 +1,1 @@
+"""What an experiment will need before it is started: memory, tokens and steps, hours, disk."""

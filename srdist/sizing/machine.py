@@ -1,0 +1,99 @@
+"""The machine that a plan is for: a kind of GPU, or the one it runs on."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from srdist.config.gpus import find_gpu, gpu_of_device
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.sizing.memory import GIB
+
+CUDA_GIB, CUDA_SHARE = 1.5, 0.05
+"""kept free on a GPU: CUDA's and NCCL's own memory, and a share for fragmentation"""
+CPU_GIB = 2.5
+"""what a rank on a CPU holds besides: Python, torch, DeepSpeed, freed memory that glibc keeps (seen: 2.4)"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where ranks run.
+
+    Attributes:
+        name: kind of device, for people.
+        nodes, ranks_per_node: how many ranks there are.
+        memory_gib: memory of one rank, in GiB.
+        reserved_gib: how much of it is not for the training.
+        has_gpus: whether the ranks run on GPUs, so that something can be offloaded to the main memory.
+        flops: peak operations per second of one rank; None where unknown.
+        flops_source: where that number is from.
+    """
+
+    name: str
+    nodes: int
+    ranks_per_node: int
+    memory_gib: float
+    reserved_gib: float
+    has_gpus: bool
+    flops: float | None
+    flops_source: str
+
+
+def gpu_machine(gpu: str, nodes: int, gpus_per_node: int) -> Machine:
+    """Return nodes with GPUs of a known kind; raise UserError for an unknown one."""
+    kind = find_gpu(gpu)
+    reserved = CUDA_GIB + CUDA_SHARE * kind.memory_gib
+    flops = kind.bf16_teraflops * 1e12
+    return Machine(kind.name, nodes, gpus_per_node, kind.memory_gib, reserved, True, flops, "data sheet, bfloat16")
+
+
+def this_machine(config: Config, nodes: int, ranks_per_node: int | None) -> Machine:
+    """Return nodes like this one: its GPUs, or `train.processes` ranks that share its CPUs and main memory."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if gpus:
+        memory = torch.cuda.get_device_properties(0).total_memory / GIB
+        device = torch.cuda.get_device_name(0)
+        known = gpu_of_device(device)
+        flops, source = (known.bf16_teraflops * 1e12, "data sheet, bfloat16") if known else (None, "unknown")
+        reserved = CUDA_GIB + CUDA_SHARE * memory
+        return Machine(device, nodes, ranks_per_node or gpus, memory, reserved, True, *_given(config, flops, source))
+    ranks = ranks_per_node or (1 if config.train.processes == "auto" else config.train.processes)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB / ranks
+    given = config.train.peak_tflops
+    flops = None if given else _measured_flops(config.model.dtype) / ranks
+    threads = len(os.sched_getaffinity(0))
+    name = f"CPU, {threads} threads"
+    return Machine(
+        name, nodes, ranks, memory, CPU_GIB, False, *_given(config, flops, "measured here, a matrix product")
+    )
+
+
+def choose_machine(config: Config, nodes: int, gpus_per_node: int | None, gpu: str | None) -> Machine:
+    """Return the machine that the options describe; raise UserError where they do not."""
+    if gpu is None:
+        return this_machine(config, nodes, gpus_per_node)
+    if gpus_per_node is None:
+        raise UserError("--gpu needs the number of GPUs of a node", cure="add --gpus-per-node")
+    return gpu_machine(gpu, nodes, gpus_per_node)
+
+
+def _given(config: Config, flops: float | None, source: str) -> tuple[float | None, str]:
+    peak = config.train.peak_tflops
+    return (peak * 1e12, "train.peak_tflops") if peak else (flops, source)
+
+
+def _measured_flops(dtype: str, size: int = 1024, repeats: int = 4) -> float:
+    """Return the operations per second of a matrix product on this machine's CPUs."""
+    import torch
+
+    matrix = torch.ones(size, size, dtype=getattr(torch, dtype))
+    seconds = []
+    for _ in range(repeats):
+        before = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - before)
+    return 2 * size**3 / min(seconds)

@@ -1,0 +1,55 @@
+"""A study's page: one self-contained HTML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from srdist.config.study import StudyConfig
+from srdist.evaluate.table import LEVELS
+from srdist.study.results import Cost, Result, lines_of
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page: its title and its SVG."""
+
+    title: str
+    svg: str
+
+
+def render(
+    study: StudyConfig,
+    results: Sequence[Result],
+    costs: Sequence[Cost],
+    pictures: Sequence[Picture],
+    unfinished: Sequence[str],
+) -> str:
+    """Return the page; every text in it is escaped, the figures' SVG stands in it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader([Path(__file__).parent, Path(__file__).parents[1] / "report"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    inline = [(picture.title, Markup(_element(picture.svg, number))) for number, picture in enumerate(pictures)]
+    return environment.get_template("study.html.jinja").render(
+        study=study,
+        sizes=sorted({result.documents for result in results}),
+        levels={level: lines_of(results, level, study.measure) for level in LEVELS},
+        costs=costs,
+        pictures=inline,
+        unfinished=unfinished,
+    )
+
+
+def _element(svg: str, number: int) -> str:
+    """Cut an SVG file to its element; make its ids its own, as several stand in one page."""
+    element = svg[svg.index("<svg") :]
+    return re.sub(r'(id="|href="#|url\(#)', rf"\1f{number}-", element)

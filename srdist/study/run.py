@@ -1,0 +1,92 @@
+"""Run the cells of a study, one after the other; each is an ordinary run in a process of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from srdist.config.load import load_config, save_config
+from srdist.errors import REQUEUE
+from srdist.progress import console
+from srdist.storage.manifest import manifest_path
+from srdist.study.grid import Cell
+from srdist.study.sharing import share_stages
+
+LAST_STAGE = "report"
+
+
+def run_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """Run the cells that are not finished; a failed one does not stop the others.
+
+    Returns:
+        the cells that failed, or could not be run as the cell they take their model of failed.
+
+    Raises:
+        SystemExit: after a stop signal, with 85; a keyboard interrupt is passed on.
+    """
+    failed: list[Cell] = []
+    for number, cell in enumerate(cells, start=1):
+        if cell.model_of in failed:
+            failed.append(cell)
+            continue
+        if is_finished(cell):
+            continue
+        console.print(f"cell {number} of {len(cells)}: {cell.name} (log: {cell.log})", highlight=False)
+        if run_cell(cell) != 0:
+            failed.append(cell)
+    return failed
+
+
+def is_finished(cell: Cell) -> bool:
+    """Tell whether a cell's last stage is done, with the config that the study has now."""
+    finished = manifest_path(cell.run_dir, LAST_STAGE).exists() and cell.config_file.exists()
+    return finished and load_config(cell.config_file) == cell.config
+
+
+def run_cell(cell: Cell) -> int:
+    """Run one cell; return its exit code.
+
+    Raises:
+        SystemExit: 85, after a stop signal that the run has obeyed.
+    """
+    cell.run_dir.parent.mkdir(parents=True, exist_ok=True)
+    if cell.model_of is not None:
+        share_stages(cell.model_of.run_dir, cell.run_dir)
+    save_config(cell.config, cell.config_file)
+    command = [sys.executable, "-m", "srdist.cli", "run", str(cell.config_file)]
+    with open(cell.log, "ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_stop_with_the_parent
+        )
+        with _stop_signals_passed_on(process) as stopped:
+            code = process.wait()
+    if stopped or code == REQUEUE:
+        raise SystemExit(REQUEUE)
+    return code
+
+
+def _stop_with_the_parent() -> None:
+    """Be told to stop when the study is killed: two runs must not write to one folder."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+@contextmanager
+def _stop_signals_passed_on(process: subprocess.Popen) -> Iterator[list[int]]:
+    """Pass SIGTERM and SIGUSR1 on to a process; give the list of those that came."""
+    came: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        came.append(number)
+        process.send_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,88 @@
+"""`srdist study`: run the grid's cells, then write the tables, the figures and the page over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from srdist.config.study import StudyConfig
+from srdist.errors import UserError
+from srdist.evaluate.table import LEVELS
+from srdist.progress import console
+from srdist.storage.files import write_text
+from srdist.study.grid import Cell
+from srdist.study.page import Picture, render
+from srdist.study.results import Cost, Result, as_csv, lines_of, read_costs, read_results
+from srdist.study.run import is_finished, run_cells
+from srdist.study.tables import latex, markdown
+
+PAGE = "study.html"
+
+
+def run_study(study: StudyConfig, cells: Sequence[Cell]) -> list[Cell]:
+    """Run the cells that are not finished and write the page; return the cells that failed.
+
+    Raises:
+        UserError: a size does not fit the corpus: before any cell is run.
+    """
+    check_sizes(cells)
+    failed = run_cells(cells)
+    if any(is_finished(cell) for cell in cells):
+        write_results(study, cells)
+    for cell in failed:
+        console.print(f"[red]failed:[/red] {cell.name}, log: {cell.log}", highlight=False)
+    return failed
+
+
+def check_sizes(cells: Sequence[Cell]) -> None:
+    """Refuse a size larger than the corpus, or too small for the gold documents of the test queries."""
+    from srdist.corpus.bad_records import BadRecords
+    from srdist.corpus.read import read_documents
+
+    waiting = [cell for cell in cells if not is_finished(cell)]
+    for documents in {cell.documents for cell in waiting}:
+        corpus = next(cell.config.corpus for cell in waiting if cell.documents == documents)
+        next(read_documents(corpus, BadRecords(corpus.on_bad_record)), None)
+
+
+def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
+    """Write results.csv, costs.csv, the tables, the figures and the page of the cells that are finished.
+
+    Raises:
+        UserError: the study's measure is not among those that were evaluated.
+    """
+    results, costs = read_results(cells), read_costs(cells)
+    measured = sorted({result.measure for result in results})
+    if study.measure not in measured:
+        raise UserError(
+            f"the study's measure {study.measure} is not evaluated", cure=f"take one of {', '.join(measured)}"
+        )
+    write_text(study.output / "results.csv", as_csv(results, Result))
+    write_text(study.output / "costs.csv", as_csv(costs, Cost))
+    for level in LEVELS:
+        lines = lines_of(results, level, study.measure)
+        caption = f"{study.measure} of the {level}s against the number of documents in the corpus."
+        write_text(study.output / f"table-{level}.md", markdown(lines))
+        write_text(study.output / f"table-{level}.tex", latex(lines, caption))
+    pictures = _draw(study, results, costs)
+    unfinished = [cell.name for cell in cells if not is_finished(cell)]
+    write_text(study.output / PAGE, render(study, results, costs, pictures, unfinished))
+    return study.output / PAGE
+
+
+def _draw(study: StudyConfig, results: list[Result], costs: list[Cost]) -> list[Picture]:
+    from srdist.study.figures import cost_against_size, quality_against_latency, quality_against_size, save_figure
+
+    drawn = []
+    for level in LEVELS:
+        figure = quality_against_size(lines_of(results, level, study.measure), study.measure)
+        drawn.append((f"quality-{level}", f"{study.measure} over {level}s", figure))
+    drawn.append(("cost", "Cost against the size of the corpus", cost_against_size(costs)))
+    if len({result.variant for result in results}) > 1:
+        figure = quality_against_latency(results, costs, "passage", study.measure)
+        drawn.append(("latency", f"{study.measure} over passages against time, largest corpus", figure))
+    pictures = []
+    for name, title, figure in drawn:
+        save_figure(figure, study.output / name)
+        pictures.append(Picture(title, (study.output / f"{name}.svg").read_text(encoding="utf-8")))
+    return pictures

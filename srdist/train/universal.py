@@ -1,0 +1,86 @@
+"""A checkpoint for another number of ranks: DeepSpeed's universal checkpoint, made when it is needed."""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srdist.train.device import Rank, gather_objects
+
+if TYPE_CHECKING:
+    import deepspeed
+    import torch
+
+POLL_SECONDS = 1.0
+
+
+@contextmanager
+def converted(saved: Path, aside: Path, rank: Rank) -> Iterator[Path]:
+    """Convert a DeepSpeed checkpoint; the block gets its folder. All ranks call it, rank 0 converts in a thread.
+
+    A conversion that a kill interrupted is thrown away: `aside` is removed before and after. It takes as much room
+    as the checkpoint. The other ranks are told every second that they must wait, so that none of them gives up.
+
+    Args:
+        saved: folder of the engine's files.
+        aside: folder to convert below.
+    """
+    folder = aside / saved.name
+    if rank.is_first:
+        shutil.rmtree(aside, ignore_errors=True)
+    with ThreadPoolExecutor(1) as executor:
+        work = executor.submit(_convert, saved, folder) if rank.is_first else None
+        while not gather_objects(_is_done(work), rank)[0]:
+            pass
+    yield folder
+    gather_objects(None, rank)
+    if rank.is_first:
+        shutil.rmtree(aside)
+
+
+def _is_done(work: Future[None] | None) -> bool:
+    if work is None:
+        return False
+    try:
+        work.result(POLL_SECONDS)
+    except FutureTimeoutError:
+        return False
+    return True
+
+
+def _convert(saved: Path, folder: Path) -> None:
+    from deepspeed.checkpoint.ds_to_universal import main
+
+    workers = {"num_extract_workers": 1, "num_merge_workers": 1}  # more would be forks of a process with threads
+    flags = {"strict": True, "inject_missing_state": True, "keep_temp_folder": False}
+    main(Namespace(input_folder=str(saved), output_folder=str(folder), **workers, **flags))
+
+
+def load_universal(engine: deepspeed.DeepSpeedEngine, folder: Path) -> None:
+    """Load a converted checkpoint, and mend what DeepSpeed's loader (0.19, ZeRO stage 3) gets wrong.
+
+    It gives every group of parameters the first group's settings, so that norms would decay. Its step counters,
+    too, are for the caller to mend (`separate_step_counters`).
+    """
+    optimizer = engine.basic_optimizer
+    settings = [{key: group[key] for key in group.keys() - {"params"}} for group in optimizer.param_groups]
+    engine.load_checkpoint(str(folder.parent), tag=folder.name)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
+
+
+def separate_step_counters(optimizer: torch.optim.Optimizer) -> None:
+    """Give each parameter a step counter of its own, beside it.
+
+    From a converted checkpoint DeepSpeed lets all parameters share one, which each of them advances, and leaves it
+    on the CPU, where a fused AdamW of a GPU does not look for it.
+    """
+    for parameter, state in optimizer.state.items():
+        if "step" in state:
+            state["step"] = state["step"].to(parameter.device, copy=True)

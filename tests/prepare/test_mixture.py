@@ -1,0 +1,180 @@
+"""What is drawn is drawn anew in every epoch, as a function of seed, phase, epoch and ids."""
+
+from collections import Counter
+
+import pytest
+
+from srdist.baselines.passages import read_passages, read_questions
+from srdist.corpus.records import Query
+from srdist.prepare.gold import GoldPassage, ResolvedQuery
+from srdist.prepare.mixture import write_mixture_partition
+from srdist.prepare.negatives import Negatives, mine_negatives, read_ranked
+from srdist.prepare.passage_tables import PassageTables
+from srdist.prepare.questions import read_questions as read_written
+from srdist.prepare.questions import write_questions
+from srdist.prepare.stage import prepare
+from srdist.storage.partitions import open_partitions
+from srdist.storage.tables import TASKS
+from srdist.templates import load_tokenizer
+from tests.tiny_run import digests, tiny_config
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
+PHASES = [
+    {"name": "fixed", "epochs": 3, "sentences": "all", "questions": 2},
+    {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
+    {"name": "sentence", "epochs": 3, "sentences": 1},
+    {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
+]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, ray_of_the_session):
+    folder = tmp_path_factory.mktemp("mixture")
+    views = {"lowercase": True, "question_model": str(folder / "base"), "question_tokens": 6}
+    config = tiny_config(folder, mixture={"phases": PHASES, "negatives_from": "bm25", "views": views})
+    return config, prepare(config)
+
+
+def examples(config, phase, epoch):
+    """Return (task, prompt, target) of the examples of an epoch, in the order of the corpus."""
+    tokenizer = load_tokenizer(config.model.base)
+    return [
+        (TASKS[row["task"]], tokenizer.decode(row["tokens"][:prompt]), tokenizer.decode(row["tokens"][prompt:]))
+        for part in open_partitions(config.run_dir / "mixture" / phase / f"epoch-{epoch}")
+        for row in part.to_pylist()
+        for prompt in [row["prompt_tokens"]]
+    ]
+
+
+def texts(config, phase, epoch):
+    """Return the inputs without the template around them."""
+    return [
+        prompt.removeprefix("Question: ").removesuffix("\nTitle:") for _, prompt, _ in examples(config, phase, epoch)
+    ]
+
+
+def test_epochs_share_a_folder_only_where_nothing_is_drawn(prepared):
+    config, _ = prepared
+    folders = Counter(path.parent.name for path in config.run_dir.glob("mixture/*/epoch-*"))
+    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "queries": 2}
+
+
+def test_counts_are_over_all_epochs(prepared):
+    config, manifest = prepared
+    passages = manifest.counts["passages"]
+    assert manifest.counts["drawn/indexing"] == 2 * (3 + 1 + 1) * passages
+    assert manifest.counts["sentence/indexing"] == 3 * passages
+    assert manifest.counts["fixed/indexing"] == 3 * len(examples(config, "fixed", 0))
+    tokens = sum(
+        len(tokens)
+        for phase in config.mixture.phases
+        for epoch in range(phase.epochs)
+        for part in open_partitions(config.run_dir / "mixture" / phase.folder(epoch))
+        for tokens in part["tokens"].to_pylist()
+    )
+    assert manifest.counts["training_tokens"] == tokens
+
+
+def test_views_are_new_in_every_epoch(prepared):
+    config, _ = prepared
+    first, second = texts(config, "drawn", 0), texts(config, "drawn", 1)
+    assert len(first) == len(second)
+    assert len(set(first) & set(second)) < 0.05 * len(first)
+    assert len(set(first)) > 0.95 * len(first)
+
+
+def test_views_are_of_the_passage_in_lower_case(prepared):
+    config, _ = prepared
+    views, passages = texts(config, "drawn", 0), read_passages(config.run_dir).texts
+    assert views == [view.lower() for view in views]
+    questions = set(config.mixture.views.question_words)
+    for number, passage in enumerate(passages):
+        words = set(passage.lower().replace(".", " ").split()) | questions
+        assert all(set(view.split()) <= words for view in views[5 * number : 5 * number + 5])
+    assert len(views) == 5 * len(passages)
+
+
+def test_without_target_tokens_the_title_alone_is_trained(prepared):
+    config, _ = prepared
+    assert all(target.endswith("\nText:") for _, _, target in examples(config, "drawn", 0))
+
+
+def test_an_epoch_takes_other_sentences_than_the_one_before(prepared):
+    config, _ = prepared
+    epochs = [texts(config, "sentence", epoch) for epoch in range(3)]
+    everything = set(texts(config, "fixed", 0))
+    assert all(set(epoch) <= everything for epoch in epochs)
+    lengths = [
+        len(row) for part in open_partitions(config.run_dir / "passages") for row in part["sentences"].to_pylist()
+    ]
+    for count, *sentences in zip(lengths, *epochs, strict=True):
+        assert len(set(sentences)) == min(3, count)
+
+
+def test_negatives_are_drawn_anew(prepared):
+    config, _ = prepared
+    first, second = (
+        Counter(example for example in examples(config, "queries", epoch) if example[0] == "negative")
+        for epoch in range(2)
+    )
+    assert first != second
+    retrievals = [
+        [example for example in examples(config, "queries", epoch) if example[0] != "negative"] for epoch in range(2)
+    ]
+    assert retrievals[0] == retrievals[1]
+
+
+def test_a_partition_written_again_has_the_same_bytes(prepared, tmp_path):
+    config, _ = prepared
+    run = config.run_dir
+    moved = config.model_copy(update={"output": tmp_path})
+    for table in ("titles", "passages", "tokens"):
+        (tmp_path / table).symlink_to(run / table)
+    (tmp_path / "prepare.work").mkdir()
+    write_questions(tmp_path, tmp_path / "prepare.work" / "questions-00001.arrow", 1, moved)
+    counts = write_mixture_partition(tmp_path, 1, moved, [])
+    again = digests(tmp_path, "mixture")
+    made = digests(run, "mixture")
+    indexing = [name for name in again if "queries" not in name]
+    assert len(indexing) == 6
+    assert all(again[name] == made[name] for name in indexing)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")}
+    assert write_mixture_partition(tmp_path, 1, moved, []) == counts, "what is there is counted, not written again"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")} == before
+
+
+def test_the_model_writes_as_many_questions_as_the_passage_has_sentences_for(prepared, tmp_path):
+    config, _ = prepared
+    path = tmp_path / "questions.arrow"
+    write_questions(config.run_dir, path, 0, config)
+    sentences = open_partitions(config.run_dir / "passages")[0]["sentences"].to_pylist()
+    assert [len(questions) for questions in read_written(path)] == [min(2, len(starts)) for starts in sentences]
+    written = {" ".join(question.lower().split()) for questions in read_written(path) for question in questions}
+    assert written <= {" ".join(text.split()) for text in texts(config, "fixed", 0)}
+
+
+def gold_of(config, tables):
+    """Return the first training query, resolved to its first gold passage, and that passage's place."""
+    question = read_questions(config.run_dir, "train")[0]
+    ids = read_passages(config.run_dir).ids
+    place = tables.locate(ids.index(question.gold[0]))
+    query = Query(question.id, question.text, "train", tuple(question.answers), ())
+    gold = GoldPassage(*place, question.gold[0], tables.document(place), "title", True)
+    return ResolvedQuery(query, [gold]), place
+
+
+def test_hard_negatives_are_those_that_bm25_ranks_first(prepared, tmp_path):
+    config, _ = prepared
+    tables = PassageTables(config.run_dir)
+    resolved, place = gold_of(config, tables)
+    assert mine_negatives(config.run_dir, tmp_path / "ranked.arrow", config, [resolved]) == 1
+    ranked = read_ranked(tmp_path / "ranked.arrow")[resolved.query.id]
+    phase = config.mixture.phases[3]
+    far_only = config.model_copy(update={"mixture": config.mixture.model_copy(update={"same_document_negatives": 0})})
+    few = {resolved.query.id: ranked[:6]}
+    for epoch in range(3):
+        chosen = Negatives(far_only, tables, few).choose(resolved, place, phase, epoch)
+        assert set(chosen) <= {tables.locate(number) for number in ranked[:6]}
+        assert len(chosen) == 2 and place not in chosen
+    unranked = [Negatives(far_only, tables, {}).choose(resolved, place, phase, epoch) for epoch in range(8)]
+    assert len({tuple(chosen) for chosen in unranked}) > 1

@@ -1,0 +1,64 @@
+"""A training that Slurm stops three times ends as if nobody had touched it."""
+
+import shutil
+
+import pytest
+
+from srdist.cluster.slurm import job_state
+from srdist.storage.manifest import read_manifest
+from tests.slurm.local_slurm import run, srdist, wait_until
+from tests.slurm.runs import logs, make_run, metrics, submit, wait_for_end
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+RANKS = 2
+
+
+@pytest.fixture(scope="module")
+def config(finished, tmp_path_factory):
+    """The prepared and indexed corpus of the finished run, to be trained in more steps."""
+    train = {"rows_per_step": RANKS, "row_tokens": 128, "checkpoint_steps": 4, "checkpoint_minutes": 0}
+    path = make_run(tmp_path_factory.mktemp("requeue"), {"requeues": 3}, train=train)
+    made_later = ("slurm", "train*", "model", "retrieve*", "answer*", "baselines*", "evaluate*", "report*")
+    shutil.copytree(finished[0].parent / "run", path.parent / "run", ignore=shutil.ignore_patterns(*made_later))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config):
+    """The same training by as many ranks on one machine; the folder of the run."""
+    run_dir = config.parent / "undisturbed"
+    shutil.copytree(config.parent / "run", run_dir)
+    done = srdist("train", config, "--set", f"output={run_dir}", "--set", f"train.processes={RANKS}")
+    assert done.returncode == 0, done.stderr
+    return run_dir
+
+
+def test_signalled_twice_and_a_node_lost_in_between(config, undisturbed):
+    run_dir = config.parent / "run"
+    jobs = submit(config)
+    assert list(jobs) == ["train", "evaluate"]
+    job = jobs["train"]
+    run("scancel", jobs["evaluate"])
+    steps = metrics(undisturbed)[-1]["steps"]
+
+    def disturb(after: int, restarts: int, *command: object) -> int:
+        wait_until(lambda: len(metrics(run_dir)) >= after, f"step {after} of {steps}", 120)
+        run(*command)
+        wait_until(lambda: job_state(job).restarts == restarts, "the job is requeued", 60)
+        return len(metrics(run_dir))
+
+    first = disturb(6, 1, "scancel", "--batch", "--signal=USR1", job)
+    second = disturb(first + 6, 2, "scontrol", "update", "nodename=n1", "state=down", "reason=test")
+    run("scontrol", "update", "nodename=n1", "state=resume")
+    third = disturb(second + 6, 3, "scancel", "--batch", "--signal=USR1", job)
+    assert third < steps
+    assert wait_for_end(job) == "COMPLETED", logs(run_dir)
+
+    log = (run_dir / "slurm/logs" / f"train-{job}.log").read_text()
+    assert "requeue 1 of 3" in log and "requeue 3 of 3" in log
+    assert metrics(run_dir) == metrics(undisturbed)
+    assert [record["step"] for record in metrics(run_dir)] == list(range(1, steps + 1))
+    for name in ("model.safetensors", "config.json"):
+        assert (run_dir / "model" / name).read_bytes() == (undisturbed / "model" / name).read_bytes()
+    read_manifest(run_dir, "train").verify(run_dir)
+    assert "requeued 3 times" in srdist("status", run_dir).stdout
