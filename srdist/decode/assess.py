@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srdist.decode.paths import path_rows
 from srdist.decode.tree import TokenTree
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, for
     branches = sum(len(verdict) - 1 for verdict in verdicts)
     scores = np.empty((len(contexts), 2))
     for chunk in _chunks([len(context.tokens) + branches for context in contexts], forward_tokens):
-        rows = path_rows(tree, [(contexts[index].row, contexts[index].slot) for index in chunk])
+        rows = tree.paths([(contexts[index].row, contexts[index].slot) for index in chunk])
         asked = []
         for row, index in enumerate(chunk):
             tokens = contexts[index].tokens

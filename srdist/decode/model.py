@@ -114,16 +114,3 @@ class LanguageModel:
             logits_to_keep=keep.view(tokens.shape),
         ).logits  # [number of wanted tokens, vocabulary]: a boolean mask gives them one after the other
         return choice_scores(logits, log_totals(logits), Choices(line, asked.first, asked.token))
-
-
-def one_row(cache: DynamicCache, row: int) -> DynamicCache:
-    """Return a cache that starts with one row of another; tokens added to it leave the other as it is."""
-    alone = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        alone.update(layer.keys[row : row + 1], layer.values[row : row + 1], number)
-    return alone
-
-
-def remove_last(cache: DynamicCache, tokens: int) -> None:
-    """Forget the newest tokens of a cache."""
-    cache.crop(-tokens)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from transformers import DynamicCache
 
 from srdist.decode.kernel import Choices
-from srdist.decode.model import LanguageModel, one_row, remove_last
+from srdist.decode.model import LanguageModel
 
 
 class TokenTree:
@@ -120,15 +121,30 @@ class TokenTree:
         self._visible[row, chain, chain] = np.tri(length, dtype=bool)
         self._depth[row, chain] = np.arange(depth, depth + length)
 
-    def row(self, row: int) -> TokenTree:
-        """Return the tree of one row alone; what is added to it leaves this tree as it is."""
-        alone = object.__new__(TokenTree)
-        alone.model, alone.cache, alone.root = self.model, one_row(self.cache, row), self.root
-        alone._visible, alone._depth = self._visible[row : row + 1], self._depth[row : row + 1]
-        alone._reset()
-        return alone
+    def paths(self, places: Sequence[tuple[int, int]]) -> TokenTree:
+        """Return a tree whose rows are the ways to some slots; what is added to it leaves this one as it is.
 
-    def crop(self, length: int) -> None:
-        """Forget all but the first `length` slots of every row."""
-        remove_last(self.cache, self.length - length)
-        self._visible, self._depth = self._visible[:, :length, :length], self._depth[:, :length]
+        Only the keys and values of a slot and its ancestors are copied: no other beam is looked at by what follows.
+
+        Args:
+            places: (row, slot) of each path's end, which is `root` in the new tree; nothing is queued here.
+        """
+        ways = [np.flatnonzero(self._visible[row, slot]) for row, slot in places]
+        longest = max(map(len, ways))
+        slots = np.zeros((len(ways), longest), dtype=np.int64)
+        rows = object.__new__(TokenTree)
+        rows.model, rows.root, rows.cache = self.model, longest - 1, DynamicCache()
+        rows._visible = np.zeros((len(ways), longest, longest), dtype=bool)
+        rows._depth = np.zeros((len(ways), longest), dtype=np.int64)
+        for row, way in enumerate(ways):
+            padding = longest - len(way)  # on the left, so that all paths end at one slot
+            slots[row, padding:] = way
+            rows._visible[row, -1, padding:] = True
+            rows._depth[row, -1] = len(way) - 1
+        origin = torch.tensor([row for row, _ in places], device=self.model.device)[:, None]
+        at = torch.from_numpy(slots).to(self.model.device)
+        for number, layer in enumerate(self.cache.layers):
+            keys, values = (part[origin, :, at].transpose(1, 2) for part in (layer.keys, layer.values))
+            rows.cache.update(keys, values, number)
+        rows._reset()
+        return rows

@@ -7,7 +7,6 @@ from srdist.bench.reference.scorer import sequence_logprob
 from srdist.config.schema import ModelConfig, TemplatesConfig
 from srdist.decode.assess import Context, assess
 from srdist.decode.model import LanguageModel
-from srdist.decode.paths import path_rows
 from srdist.decode.tree import TokenTree
 from srdist.templates import Segments, load_tokenizer
 from tests.tiny import make_tiny_model
@@ -63,7 +62,7 @@ def test_a_chunk_holds_no_more_tokens_than_allowed(model, segments, monkeypatch)
 def test_a_path_goes_on_without_touching_the_tree(model):
     tree, slots = grown_tree(model)
     before = tree.length
-    rows = path_rows(tree, [(0, slots[0, "b"]), (1, slots[1, "a"])])
+    rows = tree.paths([(0, slots[0, "b"]), (1, slots[1, "a"])])
     parts = [rows.ask(row, rows.add(row, rows.root, [70, 71]) + 1, np.array([72, 73])) for row in range(2)]
     scores = rows.run()
     for part, path in zip(parts, ([*PROMPTS[0], 40, 70, 71], [*PROMPTS[1], 50, 51, 52, 70, 71]), strict=True):

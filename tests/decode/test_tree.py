@@ -58,22 +58,6 @@ def test_a_row_that_was_padded_goes_on(model):
     assert tree.run()[part] == pytest.approx(expected(model, [*PROMPTS[1], 33], [2]), abs=1e-5)
 
 
-def test_one_row_alone_grows_and_is_cropped_without_touching_the_others(model):
-    tree = TokenTree(model, PROMPTS)
-    tree.ask(0, tree.root, np.array([1]))
-    tree.run()
-    alone, length = tree.row(2), tree.length
-    for _ in range(2):
-        slot = alone.add(0, alone.root, [44, 45])
-        alone.ask(0, slot + 1, np.array([3]))
-        assert alone.run() == pytest.approx(expected(model, [*PROMPTS[2], 44, 45], [3]), abs=1e-5)
-        alone.crop(length)
-        assert alone.length == length
-    slot = tree.add(2, tree.root, [46])
-    tree.ask(2, slot, np.array([3]))
-    assert tree.run() == pytest.approx(expected(model, [*PROMPTS[2], 46], [3]), abs=1e-5)
-
-
 def test_many_slots_are_asked_in_one_forward(model):
     tree = TokenTree(model, [[5]])
     first = tree.add(0, tree.root, list(range(200)) * 2)
