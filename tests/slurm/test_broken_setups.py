@@ -76,7 +76,7 @@ def test_a_head_that_is_killed_ends_the_job_and_the_next_submission_goes_on(conf
             os.kill(int(path.name), signal.SIGKILL)
     assert wait_for_end(jobs["prepare"]) == "FAILED"
     assert "Ray on node n0 ended with code" in srdist("status", run_dir).stdout
-    assert job_state(jobs["train"]).state == "CANCELLED"
+    assert wait_for_end(jobs["train"]) == "CANCELLED"
     assert not manifest_path(run_dir, "prepare").exists()
     wait_until(lambda: not processes_naming(f"srdist-ray-{jobs['prepare']}-"), "Ray's processes are gone", 20)
 
