@@ -16,11 +16,12 @@ from srdist.config.schema import Config, DocumentSource
 from srdist.corpus.bad_records import BadRecords
 from srdist.errors import UserError
 from srdist.growth.check import check_added, check_length
-from srdist.growth.folder import WORK, Corpus, Facts, Masks, place
+from srdist.growth.folder import WORK, Corpus, Facts, Masks
 from srdist.growth.workers import workers
 from srdist.prepare.chunks import chunk_schema, partition_of
 from srdist.prepare.shuffle import Runner, write_chunks, write_partitions
 from srdist.storage.corpus import GROWTH, HOME, LIVE
+from srdist.storage.files import link_or_copy
 from srdist.storage.partitions import open_partitions, partition_path, write_partition
 from srdist.storage.tables import PASSAGES, TITLES, TOKENS, TRIE
 from srdist.trie.passage_level import build_passages
@@ -113,12 +114,12 @@ def _gather(before: Corpus, folder: Path, new: int) -> Facts:
         for index in range(old):
             source = partition_path(before.folder / name, index, old)
             target = partition_path(folder / name, index, total)
-            place(source, target)
+            link_or_copy(source, target)
             known[f"{name}/{target.name}"] = before.files[f"{name}/{source.name}"]
     for name in TABLES:
         for index in range(new):
             source = partition_path(folder / WORK / name, index, new)
-            place(source, partition_path(folder / name, old + index, total))
+            link_or_copy(source, partition_path(folder / name, old + index, total))
     return known
 
 
@@ -137,7 +138,7 @@ def _write_titles(before: Corpus, folder: Path, alive: Masks) -> None:
     live = live.append_column(HOME, pa.array(homes, pa.uint32())).combine_chunks()
     write_partition(partition_path(folder / LIVE / TITLES, 0, 1), [live], live.schema)
     build_titles(folder / LIVE, before.about)
-    place(title_level_path(folder / LIVE), title_level_path(folder))
+    link_or_copy(title_level_path(folder / LIVE), title_level_path(folder))
     shutil.rmtree(folder / LIVE / TRIE)
 
 

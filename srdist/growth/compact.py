@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from srdist.config.schema import Config
 from srdist.growth.addition import TABLES
-from srdist.growth.folder import Corpus, Facts, file_facts, place
+from srdist.growth.folder import Corpus, Facts, file_facts
 from srdist.growth.workers import workers
 from srdist.prepare.chunks import partition_of
 from srdist.prepare.partitions import read_rows, write_rows
 from srdist.storage.corpus import GROWTH, corpus_digests, discard_growth, live_titles
-from srdist.storage.files import remove_asides
+from srdist.storage.files import link_or_copy, remove_asides
 from srdist.storage.manifest import Manifest, read_manifest, write_manifest
 from srdist.storage.partitions import open_partition, partition_path, partition_paths
 from srdist.storage.tables import TITLES, TRIE
@@ -59,7 +59,7 @@ def install(run_dir: Path, grown: Manifest) -> None:
     prefix = f"{grown.settings['folder']}/"
     files = {name.removeprefix(prefix): facts for name, facts in grown.files.items()}
     for name in files:
-        place(run_dir / GROWTH / prefix / name, run_dir / name)
+        link_or_copy(run_dir / GROWTH / prefix / name, run_dir / name)
     prepare, index = read_manifest(run_dir, "prepare"), read_manifest(run_dir, "index")
     tables = {name: facts for name, facts in files.items() if not name.startswith(f"{TRIE}/")}
     prepare.files = {**prepare.files, **tables}

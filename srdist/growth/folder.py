@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 
 from srdist.prepare.partitions import read_rows
 from srdist.storage.corpus import GROWTH, MADE_BY, corpus_digests, corpus_dir, live_titles, read_growth
-from srdist.storage.files import ASIDE, remove_asides, sha256, write_json, written_aside
+from srdist.storage.files import remove_asides, sha256, write_json
 from srdist.storage.manifest import Manifest, read_manifest, write_manifest
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import PASSAGES, TITLES
@@ -94,21 +93,6 @@ class Corpus:
         rows = pa.concat_tables(read_rows(self.folder, index, self.partitions, mask) for index, mask in parts)
         gone = pc.is_in(rows["document"], value_set=pa.array(sorted(without), pa.string()))
         return rows.filter(pc.invert(gone))
-
-
-def place(source: Path, target: Path) -> None:
-    """Let `target` be the same file as `source`, or a copy of it where the file system has no links."""
-    aside = target.with_name(f"{target.name}.link{ASIDE}")  # never written to: it would write to `source`
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside.unlink(missing_ok=True)
-    try:
-        os.link(source, aside)
-    except OSError:
-        with written_aside(target) as copy:
-            shutil.copyfile(source, copy)
-        return
-    os.replace(aside, target)
-    aside.unlink(missing_ok=True)  # to rename one of two links of a file to the other does nothing
 
 
 def begin(run_dir: Path, command: dict[str, Any]) -> Path:

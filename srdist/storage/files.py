@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,21 @@ def written_aside(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let `target` be the same file as `source`, or a copy of it where the file system has no links."""
+    aside = target.with_name(f"{target.name}.link{ASIDE}")  # never written to: it would write to `source`
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(source, aside)
+    except OSError:
+        with written_aside(target) as copy:
+            shutil.copyfile(source, copy)
+        return
+    os.replace(aside, target)
+    aside.unlink(missing_ok=True)  # to rename one of two links of a file to the other does nothing
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
-from srdist.storage.files import written_aside
+from srdist.storage.files import link_or_copy
 from srdist.storage.manifest import manifest_path, read_manifest
 
 SHARED = ("prepare", "index", "train")
@@ -23,16 +21,5 @@ def share_stages(source: Path, target: Path) -> None:
         if manifest_path(target, stage).exists():
             continue
         for name in read_manifest(source, stage).files:
-            _link(source / name, target / name)
-        _link(manifest_path(source, stage), manifest_path(target, stage))
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make a hard link, or a copy where the file system has none."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        with written_aside(target) as aside:
-            shutil.copy2(source, aside)
+            link_or_copy(source / name, target / name)
+        link_or_copy(manifest_path(source, stage), manifest_path(target, stage))
