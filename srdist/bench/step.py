@@ -9,7 +9,7 @@ import torch
 
 from srdist.bench.figures import Figure
 from srdist.bench.timing import seconds
-from srdist.decode.kernel import Choices, best_choices, choice_scores, log_totals
+from srdist.decode.kernel import Choices, Rows, best_choices, choice_scores, log_totals
 from srdist.trie import Edges, Trie
 
 BEAMS = (160, 1600)
@@ -35,8 +35,8 @@ def measure_step(trie: Trie) -> list[Figure]:
     for beams in BEAMS:
         logits = torch.from_numpy(generator.standard_normal((beams, trie.vocabulary), dtype=np.float32))
         for name, where, edges_of, nodes in (
-            ("", "a passage's first token", trie.passage_edges, generator.choice(roots, beams)),
-            ("title_", "a title's second token", trie.title_edges, generator.choice(second, beams)),
+            ("", "a passage's first token", trie.passage_edges, np.sort(generator.choice(roots, beams))),
+            ("title_", "a title's second token", trie.title_edges, np.sort(generator.choice(second, beams))),
         ):
             step, edges, total, whole = _times(logits, edges_of, nodes)
             parts = f"{beams} beams, {where}"
@@ -50,7 +50,7 @@ def measure_step(trie: Trie) -> list[Figure]:
 
 def _times(logits: torch.Tensor, edges_of: Callable[[np.ndarray], Edges], nodes: np.ndarray) -> np.ndarray:
     """Return the seconds of a step, of finding the edges, of logsumexp and of log_softmax."""
-    totals, edges = log_totals(logits), edges_of(nodes)
+    rows, edges = Rows.of(logits), edges_of(nodes)
     beams = len(nodes)
     first = np.searchsorted(edges.source, np.arange(beams + 1))
     begin, end, scores = first[:-1].copy(), first[1:].copy(), np.zeros(beams)
@@ -61,7 +61,7 @@ def _times(logits: torch.Tensor, edges_of: Callable[[np.ndarray], Edges], nodes:
     )
 
     def step() -> None:
-        found = choice_scores(logits, totals, choices)
+        found = choice_scores(rows, choices)
         best_choices(found, ended, begin, end, scores, first_beam, (WIDTH, WIDTH))
 
     works = (step, lambda: edges_of(nodes), lambda: log_totals(logits), lambda: logits.log_softmax(-1))

@@ -42,28 +42,52 @@ class Choices:
 
 @dataclass(frozen=True)
 class Best:
-    """The best choices of each search: row by row, best first, and the `count` [searches] first of a row only.
+    """The best choices of each search, best first: [0] those that go on, [1] those that ended.
 
     Attributes:
-        score: float64 [searches, limit], the beam's score plus the choice's.
-        beam, choice: int64 [searches, limit], index of the beam and of the choice.
+        score: float64 [2, searches, limit], the beam's score plus the choice's; -inf where there are no more.
+        origin: int64 [2, searches, limit, 2], index of the beam and of the choice.
     """
 
-    count: np.ndarray
     score: np.ndarray
-    beam: np.ndarray
-    choice: np.ndarray
+    origin: np.ndarray
 
-    def of(self, search: int) -> list[tuple[float, int, int]]:
-        """Return score, beam and choice of each that was found for a search."""
-        columns = (column[search, : self.count[search]].tolist() for column in (self.score, self.beam, self.choice))
-        return list(zip(*columns, strict=True))
+    def rows(self) -> list[list[list[tuple[float, int, int]]]]:
+        """Return score, beam and choice of each that was found, [2][searches]."""
+        return [
+            [
+                [(score, *origin) for score, origin in zip(*row, strict=True) if score > -np.inf]
+                for row in zip(*kind, strict=True)
+            ]
+            for kind in zip(self.score.tolist(), self.origin.tolist(), strict=True)
+        ]
 
 
 @cache
 def has_loops() -> bool:
     """Tell whether numba is installed."""
     return find_spec("numba") is not None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What log-probabilities are made of, where the back end reads it: arrays for the loops, else tensors.
+
+    Attributes:
+        logits: [rows, vocabulary].
+        totals: float32 [rows], the logarithm of each row's sum of exponentials.
+    """
+
+    logits: np.ndarray | torch.Tensor
+    totals: np.ndarray | torch.Tensor
+
+    @classmethod
+    def of(cls, logits: torch.Tensor) -> Rows:
+        """Take the logits [rows, vocabulary] of a forward, of any type and on any device."""
+        totals = log_totals(logits)
+        if logits.is_cpu and logits.dtype == torch.float32 and has_loops():
+            return cls(logits.numpy(), totals.numpy())
+        return cls(logits, totals)
 
 
 def log_totals(logits: torch.Tensor) -> torch.Tensor:
@@ -83,18 +107,15 @@ def _piecewise(logits: torch.Tensor) -> torch.Tensor:
     return torch.stack(totals, -1).logsumexp(-1) if len(totals) > 1 else totals[0]
 
 
-def choice_scores(logits: torch.Tensor, totals: torch.Tensor, choices: Choices) -> np.ndarray:
-    """Return the log-probability of each choice under the softmax over the whole vocabulary, float32 [choices].
-
-    Args:
-        logits: [rows, vocabulary], on any device.
-        totals: float32 [rows], from `log_totals`.
-    """
-    if logits.device.type == "cpu" and logits.dtype == torch.float32 and has_loops():
-        arrays = logits.numpy(), totals.numpy()
-        return scores_by_loops(*arrays, choices.row, choices.first, choices.token)
-    tensors = (torch.from_numpy(array).to(logits.device) for array in (choices.row, choices.first, choices.token))
-    return scores_by_tensors(logits, totals, *tensors).cpu().numpy()
+def choice_scores(rows: Rows, choices: Choices) -> np.ndarray:
+    """Return the log-probability of each choice under the softmax over the whole vocabulary, float32 [choices]."""
+    if isinstance(rows.logits, np.ndarray):
+        scores = np.empty(len(choices.token), np.float32)
+        scores_by_loops(rows.logits, rows.totals, choices.row, choices.first, choices.token, scores)
+        return scores
+    device = rows.logits.device
+    tensors = (torch.from_numpy(array).to(device) for array in (choices.row, choices.first, choices.token))
+    return scores_by_tensors(rows.logits, rows.totals, *tensors).cpu().numpy()
 
 
 def best_choices(
@@ -105,7 +126,7 @@ def best_choices(
     beam: np.ndarray,
     first_beam: np.ndarray,
     limits: tuple[int, int],
-) -> tuple[Best, Best]:
+) -> Best:
     """Return the best choices of each search that go on, and the best ones that ended.
 
     Equal ones are taken in the order of the beams, then of the choices.
@@ -118,11 +139,10 @@ def best_choices(
         first_beam: int64 [searches + 1], the beams of each search.
         limits: how many to return for each search at most, of those that go on and of those that ended.
     """
-    arrays = (score, ended, begin, end, beam, first_beam)
+    arrays = score, ended, begin, end, beam, first_beam
     if has_loops():
-        columns = best_by_loops(*arrays, limits)
-    else:
-        found = best_by_tensors(*(torch.from_numpy(array) for array in arrays), limits)
-        columns = [[part.numpy() for part in column] for column in found]
-    going_on, leaves = zip(*columns, strict=True)
-    return Best(*going_on), Best(*leaves)
+        shape = 2, len(first_beam) - 1, max(limits)
+        best = Best(np.empty(shape), np.empty((*shape, 2), np.int64))  # made here: compiled code is slower to
+        best_by_loops(*arrays, limits, best.score, best.origin)
+        return best
+    return Best(*(part.numpy() for part in best_by_tensors(*map(torch.from_numpy, arrays), limits)))

@@ -21,8 +21,8 @@ def best_choices(
     beam: torch.Tensor,
     first_beam: torch.Tensor,
     limits: tuple[int, int],
-) -> tuple[list[torch.Tensor], ...]:
-    """Return count, score, beam and choice of `kernel.Best`, each for those that go on and for those that ended.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return score and origin of `kernel.Best`.
 
     The choices of a search are laid side by side in a matrix, a row a search, shorter rows padded.
     """
@@ -34,15 +34,17 @@ def best_choices(
     search = torch.repeat_interleave(first_beam.diff())[origin]
     column = torch.arange(len(origin), device=score.device) - offset[search]
     value = beam[origin] + score[choice]
-    shape = len(first_beam) - 1, max(int(offset.diff().max()), *limits)
-    found = []
-    for wanted, limit in zip((False, True), limits, strict=True):
+    searches = len(first_beam) - 1
+    shape = searches, max(int(offset.diff().max()), *limits)
+    best = value.new_full((2, searches, max(limits)), -torch.inf)
+    origins = origin.new_zeros((2, searches, max(limits), 2))
+    for kind, limit in enumerate(limits):
         matrix = value.new_full(shape, -torch.inf)
-        matrix[search, column] = torch.where(ended[choice] == wanted, value, -torch.inf)
-        best, at = _largest(matrix, limit)
+        matrix[search, column] = torch.where(ended[choice] == bool(kind), value, -torch.inf)
+        best[kind, :, :limit], at = _largest(matrix, limit)
         flat = (at + offset[:-1, None]).clamp(max=len(origin) - 1)
-        found.append((best.isfinite().sum(1), best, origin[flat], choice[flat]))
-    return tuple(map(list, zip(*found, strict=True)))
+        origins[kind, :, :limit] = torch.stack([origin[flat], choice[flat]], -1)
+    return best, origins
 
 
 def _largest(matrix: torch.Tensor, limit: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache, GenerationConfig
 from transformers.utils import logging
 
-from srdist.decode.kernel import Choices, choice_scores, log_totals
+from srdist.decode.kernel import Choices, Rows, choice_scores
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ class LanguageModel:
             use_cache=True,
             logits_to_keep=keep.view(tokens.shape),
         ).logits  # [number of wanted tokens, vocabulary]: a boolean mask gives them one after the other
-        return choice_scores(logits, log_totals(logits), Choices(line, asked.first, asked.token))
+        return choice_scores(Rows.of(logits), Choices(line, asked.first, asked.token))

@@ -92,9 +92,8 @@ def _step(searches: list[_Search], walk: Walk, width: int, keep: int, within_bea
     scores = np.array([beam.score for beam in beams])
     first_beam = np.cumsum([0, *(len(search.live) for search in searches)])
     limits = width, keep
-    going_on, ended = best_choices(walk.score, walk.ended, begin, end, scores, first_beam, limits)
-    for index, search in enumerate(searches):
-        alive, leaves = going_on.of(index), ended.of(index)
+    best = best_choices(walk.score, walk.ended, begin, end, scores, first_beam, limits)
+    for search, alive, leaves in zip(searches, *best.rows(), strict=True):
         if within_beams:
             better = [rank + sum(other[0] > leaf[0] for other in alive) for rank, leaf in enumerate(leaves)]
             leaves = [leaf for leaf, others in zip(leaves, better, strict=True) if others < width]

@@ -119,19 +119,16 @@ class Trie:
         return self._passages[_partition(self._first_title, home)].root(home)
 
     def passage_edges(self, nodes: np.ndarray) -> Edges:
-        """Return the edges that leave inner nodes of the passage level, int64 [B], of any titles."""
-        partition = np.searchsorted(self._first_title, nodes >> NODE_BITS, side="right") - 1
-        present = np.unique(partition)
-        if len(present) == 1:
-            return self._passages[present[0]].edges(nodes)
+        """Return the edges that leave inner nodes of the passage level, int64 [B], ascending, of any titles."""
+        if (nodes[1:] < nodes[:-1]).any():
+            raise ValueError("the nodes are not ascending")
+        bounds = np.searchsorted(nodes, self._first_title << NODE_BITS).tolist()
         found = [(np.empty(0, np.int64),) * 3]
-        for index in present:
-            asked = np.flatnonzero(partition == index)
-            edges = self._passages[index].edges(nodes[asked])
-            found.append((asked[edges.source], edges.token, edges.target))
-        source, token, target = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        order = np.argsort(source, kind="stable")
-        return Edges(source[order], token[order], target[order])
+        for level, begin, end in zip(self._passages, bounds, bounds[1:], strict=False):
+            if begin < end:
+                edges = level.edges(nodes[begin:end])
+                found.append((edges.source + begin, edges.token, edges.target))
+        return Edges(*map(np.concatenate, zip(*found, strict=True)))
 
     def passage_chain(self, target: int) -> np.ndarray:
         """Return the tokens forced after an edge's first token until the node `target` branches, int64.

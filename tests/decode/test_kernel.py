@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srdist.decode import kernel
-from srdist.decode.kernel import Choices, best_choices, choice_scores, log_totals
+from srdist.decode.kernel import Choices, Rows, best_choices, choice_scores
 
 pytest.importorskip("numba")
 
@@ -32,7 +32,7 @@ def test_scores_are_those_of_log_softmax(back_end, dtype, rows, vocabulary):
     choices = random_choices(generator, rows, vocabulary)
     logits = torch.from_numpy(5 * generator.standard_normal((rows, vocabulary))).to(dtype)
     expected = logits.double().log_softmax(-1).numpy()
-    scores = choice_scores(logits, log_totals(logits), choices)
+    scores = choice_scores(Rows.of(logits), choices)
     assert scores.dtype == np.float32
     assert scores == pytest.approx(expected[np.repeat(choices.row, np.diff(choices.first)), choices.token], abs=1e-5)
 
@@ -61,16 +61,14 @@ def test_best_choices_are_the_first_of_all_when_sorted(seed, searches, edges, wi
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernel, "has_loops", lambda answer=loops: answer)
             results.append(best_choices(*arguments, (width, keep)))
-    for pair in results:
-        for best, wanted, limit in zip(pair, (False, True), (width, keep), strict=True):
-            expected = sorted_choices(*arguments, wanted, limit)
-            assert [best.of(search) for search in range(searches)] == expected
+    expected = [sorted_choices(*arguments, bool(kind), limit) for kind, limit in enumerate((width, keep))]
+    assert [best.rows() for best in results] == [expected, expected]
 
 
 def test_a_search_over_thousands_of_choices(back_end):
     generator = np.random.default_rng(0)
     score = generator.standard_normal(20_000).astype(np.float32)
     arrays = score, np.zeros(20_000, bool), np.array([0]), np.array([20_000]), np.zeros(1), np.array([0, 1])
-    going_on, ended = best_choices(*arrays, (10, 5))
-    assert [choice for _, _, choice in going_on.of(0)] == np.argsort(-score)[:10].tolist()
-    assert ended.of(0) == []
+    (going_on,), (ended,) = best_choices(*arrays, (10, 5)).rows()
+    assert [choice for _, _, choice in going_on] == np.argsort(-score)[:10].tolist()
+    assert ended == []

@@ -143,13 +143,15 @@ def test_a_title_of_many_passages_and_a_long_chain_take_wider_arrays() -> None:
     assert sorted(~leaves) == list(range(3, 40_003))
 
 
-def test_nodes_of_several_partitions_may_be_asked_for_in_any_order() -> None:
+def test_nodes_of_several_partitions_are_asked_for_in_ascending_order() -> None:
     trie = opened([[([5], [[8], [9]])], [([6], [[8], [7]]), ([7], [[2], [3]])]])
-    nodes = np.array([trie.passage_root(title) for title in (2, 0, 1, 0, 2)])
-    expected = [(2, ~4), (3, ~5), (8, ~0), (9, ~1), (7, ~3), (8, ~2), (8, ~0), (9, ~1), (2, ~4), (3, ~5)]
-    found = rows(trie.passage_edges(nodes))
+    nodes = [trie.passage_root(title) for title in (0, 0, 1, 2, 2)]
+    expected = [(8, ~0), (9, ~1), (8, ~0), (9, ~1), (7, ~3), (8, ~2), (2, ~4), (3, ~5), (2, ~4), (3, ~5)]
+    found = rows(trie.passage_edges(np.array(nodes)))
     assert [source for source, _, _ in found] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert [(token, target) for _, token, target in found] == expected
+    with pytest.raises(ValueError, match="ascending"):
+        trie.passage_edges(np.array(nodes[::-1]))
 
 
 def test_no_nodes_have_no_edges_and_unknown_numbers_are_refused() -> None:
