@@ -11,12 +11,14 @@ import torch
 from srdist.bench.corpora import CorpusSize
 from srdist.bench.figures import Figure
 from srdist.bench.made_up import made_up_prompts, made_up_trie, sure_prompts, tiny_model
-from srdist.bench.pipeline import measure_best, measure_pipeline
+from srdist.bench.pipeline import measure_best, measure_pipeline, segments_of
 from srdist.bench.search import Setting, measure_search
 from srdist.bench.step import measure_step
 from srdist.bench.timing import least_seconds
 from srdist.config.schema import ModelConfig
 from srdist.decode.model import LanguageModel
+from srdist.decode.retriever import SelfRetriever
+from srdist.storage.tables import read_test_queries
 from srdist.trie import Trie
 
 VOCABULARY = 32_768
@@ -25,13 +27,16 @@ SLOW_REPEATS, SLOW_QUERIES, SLOW_TITLES = 1, 2, 2_000
 """with a given model, which takes minutes"""
 
 
-def measure(folder: Path | None, titles: int, queries: int, beams: int, dtype: str) -> list[Figure]:
+def measure(
+    folder: Path | None, run_dir: Path | None, titles: int, queries: int, beams: int, dtype: str
+) -> list[Figure]:
     """Measure the decoder on made-up corpora, with a tiny model and with a given one.
 
     All times are those of one thread, the least of several repeats; what is compared is measured by turns.
 
     Args:
-        folder: a causal language model to measure, too.
+        folder: a causal language model to measure, too, on a made-up corpus.
+        run_dir: a trained run to measure, too, on its corpus and test queries.
         titles: of the larger corpus; the smaller one has a twentieth.
         queries: decoded together.
         beams: of title and passage search.
@@ -45,7 +50,9 @@ def measure(folder: Path | None, titles: int, queries: int, beams: int, dtype: s
         prompts = made_up_prompts(small, queries)
         few, many = (setting(model, trie, prompts, beams) for trie in (small, large))
         figures = [*measure_step(large), *measure_search(few, "tiny", REPEATS), growth(few, many)]
-    return figures if folder is None else figures + _with_model(folder, queries, beams, dtype)
+    if folder is not None:
+        figures += _with_model(folder, queries, beams, dtype)
+    return figures if run_dir is None else figures + _with_run(run_dir, queries, beams)
 
 
 def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
@@ -57,7 +64,16 @@ def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figu
         few = replace(whole, prompts=whole.prompts[:SLOW_QUERIES])
         sure = replace(whole, prompts=sure_prompts(model, trie, len(few.prompts)))
         figures = measure_search(whole, name, SLOW_REPEATS)
-        return [*figures, *measure_pipeline(few, SLOW_REPEATS), measure_best(sure, SLOW_REPEATS)]
+        best = measure_best(sure, segments_of(sure), SLOW_REPEATS, "sure")
+        return [*figures, *measure_pipeline(few, SLOW_REPEATS), best]
+
+
+def _with_run(run_dir: Path, queries: int, beams: int) -> list[Figure]:
+    retriever = SelfRetriever.load(run_dir)
+    prompts = [retriever.prompt(row["text"]) for row in read_test_queries(run_dir)[:queries]]
+    segments = retriever.segments
+    asked = Setting(retriever.model, retriever.trie, prompts, segments.passage_separator, segments.end, beams)
+    return [*measure_search(asked, "run", SLOW_REPEATS), measure_best(asked, segments, SLOW_REPEATS, "run")]
 
 
 def corpus_size(titles: int, passages: int, vocabulary: int) -> CorpusSize:

@@ -14,6 +14,10 @@ from srdist.config.retrieve import RetrieveConfig
 from srdist.decode.steps import Steps
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level
+from srdist.templates import Segments
+
+KINDS = {"sure": "sure of its title", "run": "a trained run's own test queries"}
+"""how sure of a title the model is: what exact skipping saves depends on it"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class MadeUpSegments:
 
 
 def measure_pipeline(setting: Setting, repeats: int) -> list[Figure]:
-    """Compare retrieval of 5 titles and 10 passages each, all of them assessed."""
+    """Compare retrieval of 5 titles and 10 passages each, all of them assessed, on a made-up corpus."""
     segments, reference = segments_of(setting), setting.reference()
     found = staged(reference, setting.prompts)
     works = (
@@ -44,16 +48,17 @@ def measure_pipeline(setting: Setting, repeats: int) -> list[Figure]:
     ]
 
 
-def measure_best(setting: Setting, repeats: int) -> Figure:
+def measure_best(setting: Setting, segments: Segments | MadeUpSegments, repeats: int, kind: str) -> Figure:
     """Compare retrieval of the best passage only, where titles that cannot have it are not assessed."""
-    segments, reference = segments_of(setting), setting.reference()
-    reference.titles(setting.prompts)  # makes its dicts
+    reference = setting.reference()
+    reference.titles(setting.prompts[:1])  # makes its dicts
     works = (
         lambda: assess_in_stages(setting, segments, staged(reference, setting.prompts)),
         lambda: retrieve(setting, segments, "needed", 1),
     )
     theirs, ours = least_seconds(works, repeats)
-    return Figure("best_passage_speedup", "retrieval of the best passage only, sure of its title", theirs / ours)
+    what = f"retrieval of the best passage only, {KINDS[kind]}"
+    return Figure(f"best_passage_speedup.{kind}", what, theirs / ours)
 
 
 def segments_of(setting: Setting) -> MadeUpSegments:
@@ -61,7 +66,7 @@ def segments_of(setting: Setting) -> MadeUpSegments:
     return MadeUpSegments(list(setting.separator), [setting.trie.passage_end])
 
 
-def retrieve(setting: Setting, segments: MadeUpSegments, assess: str, k: int) -> list[list[tuple[int, int]]]:
+def retrieve(setting: Setting, segments: Segments | MadeUpSegments, assess: str, k: int) -> list[list[tuple[int, int]]]:
     """Return the `k` best candidates of each query, as `SelfRetriever.search` does, without their texts."""
     titles, passages = setting.found
     config = RetrieveConfig(
@@ -77,7 +82,7 @@ def retrieve(setting: Setting, segments: MadeUpSegments, assess: str, k: int) ->
     return [judge.ranking([item.copies for item in items]) for judge, items in rankings]
 
 
-def assess_in_stages(setting: Setting, segments: MadeUpSegments, found: Results) -> list[list[float]]:
+def assess_in_stages(setting: Setting, segments: Segments | MadeUpSegments, found: Results) -> list[list[float]]:
     """Return log P(rejection) of the passages of each query, each in a sequence of its own, a title a batch."""
     trie, network = setting.trie, setting.model.network
     rejections: list[list[float]] = []

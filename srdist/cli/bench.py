@@ -34,6 +34,7 @@ def index(
 @bench.command()
 def decode(
     model: Annotated[Path | None, typer.Option(help="Folder of a language model to measure, too: minutes.")] = None,
+    run: Annotated[Path | None, typer.Option(help="A trained run to measure, too, on its own test queries.")] = None,
     titles: Annotated[int, typer.Option(min=40, help="Titles of the larger made-up corpus.")] = 200_000,
     queries: Annotated[int, typer.Option(min=1, help="Queries decoded together.")] = 8,
     beams: Annotated[int, typer.Option(min=10, help="Beams of title and passage search.")] = 10,
@@ -44,7 +45,7 @@ def decode(
     from srdist.bench.decode import measure
     from srdist.bench.figures import show_figures
 
-    figures = measure(model, titles, queries, beams, dtype)
+    figures = measure(model, run, titles, queries, beams, dtype)
     show_figures(f"decode: {model or 'a tiny random model'}, {titles:,} titles", figures, json)
 
 

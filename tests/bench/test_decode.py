@@ -12,6 +12,8 @@ from srdist.bench.pipeline import assess_in_stages, retrieve, segments_of
 from srdist.bench.reference.scorer import sequence_logprob
 from srdist.bench.search import agreement, staged
 from srdist.cli.bench import bench
+from srdist.config.load import save_config
+from tests.decode.tiny_run import make_run
 
 VOCABULARY = 500
 
@@ -72,14 +74,17 @@ def test_the_command_gives_every_figure(tmp_path, monkeypatch):
     monkeypatch.setattr(decode, "SLOW_TITLES", 60)
     model = tiny_model(VOCABULARY).network
     model.save_pretrained(tmp_path / "Smol-1M")
-    options = ["--titles", "2000", "--queries", "2", "--model", str(tmp_path / "Smol-1M")]
+    config = make_run(tmp_path / "run")
+    save_config(config, config.run_dir / "config.yaml")
+    options = ["--titles", "2000", "--queries", "2", "--model", str(tmp_path / "Smol-1M"), "--run", str(config.run_dir)]
     result = CliRunner().invoke(bench, ["decode", *options, "--json", str(tmp_path / "figures.json")])
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert {key for key in figures if "160" not in key} == {
-        *(f"search_{what}.{name}" for what in ("speedup", "ms", "same") for name in ("tiny", "smol")),
-        *("growth", "pipeline_speedup", "best_passage_speedup", "pipeline_over_forward", "pipeline_seconds"),
+        *(f"search_{what}.{name}" for what in ("speedup", "ms", "same") for name in ("tiny", "smol", "run")),
+        *("growth", "pipeline_speedup", "pipeline_over_forward", "pipeline_seconds"),
+        *("best_passage_speedup.sure", "best_passage_speedup.run"),
     }
     assert {"step_over_log_softmax.160", "title_step_over_log_softmax.160"} <= figures.keys()
-    assert figures["search_same.tiny"] == figures["search_same.smol"] == 1.0
+    assert figures["search_same.tiny"] == figures["search_same.smol"] == figures["search_same.run"] == 1.0
     assert all(value > 0 for value in figures.values())
