@@ -132,6 +132,11 @@ class Segments:
         target = [*passage, self.verdict_separator[0]] if whole else passage[:limit]
         return Example([*prompt, *title, *self.passage_separator, *target], len(prompt))
 
+    def writing(self, prompt: str, query: str) -> Example:
+        """Return an example of writing a query: prompt -> query, for a model that is asked as any other one is."""
+        start = self.tokenizer(prompt)["input_ids"]
+        return Example([*start, *self._encode(f" {query}"), self.end], len(start))
+
     def assessment(self, prompt: list[int], title: list[int], passage: list[int], answer: str | None) -> Example:
         """Return an assessment example: prompt, title, passage -> verdict.
 

@@ -25,7 +25,7 @@ class ViewsConfig(Section):
     question_model: ModelName | None = None
     """model that writes the questions of `questions`"""
     question_prompt: str = "Text: {text}\nA question that this text answers:"
-    """prompt of that model"""
+    """prompt of that model, and of the examples of `writings`, which train one"""
     question_tokens: Positive = 32
     """longest question, in tokens of that model"""
 
@@ -51,6 +51,9 @@ class PhaseConfig(Section):
     """positive assessment examples per training query and gold passage"""
     negatives: Count = 0
     """negative assessment examples per training query and gold passage (the paper: 5)"""
+    writings: Count = 0
+    """examples per training query and gold passage of writing the query for the passage: a model trained on them is
+    the `question_model` of another run"""
     target_tokens: Count | None = None
     """tokens of the passage that indexing and retrieval learn to generate after the title; null: the whole passage,
     0: the title alone (tokens, not words: a passage's tokens are ready to be cut, and the trie is made of them)"""

@@ -80,7 +80,14 @@ def write_mixture_partition(run_dir: Path, index: int, config: Config, queries: 
                 examples = itertools.chain(
                     (("indexing", example) for example in indexing.examples(phase, epoch)),
                     query_examples(
-                        queries, phase, epoch, index=index, tables=tables, negatives=negatives, segments=segments
+                        queries,
+                        phase,
+                        epoch,
+                        index=index,
+                        question_prompt=config.mixture.views.question_prompt,
+                        tables=tables,
+                        negatives=negatives,
+                        segments=segments,
                     ),
                 )
                 write_partition(path, _tables_of(examples, schema), schema)

@@ -1,4 +1,4 @@
-"""Retrieval and assessment examples of the training queries."""
+"""Retrieval, assessment and writing examples of the training queries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ def query_examples(
     epoch: int,
     *,
     index: int,
+    question_prompt: str,
     tables: PassageTables,
     negatives: Negatives,
     segments: Segments,
 ) -> Iterator[tuple[str, Example]]:
     """Give (task, example) for each gold passage in partition `index`."""
-    if not (phase.retrievals or phase.positives or phase.negatives):
+    if not (phase.retrievals or phase.positives or phase.negatives or phase.writings):
         return
     for resolved in queries:
         prompt = segments.query_prompt(resolved.query.text)
@@ -38,5 +39,8 @@ def query_examples(
             if phase.positives:
                 positive = segments.assessment(prompt, *tables.segments(place), answer)
                 yield from [("positive", positive)] * phase.positives
+            if phase.writings:
+                text = question_prompt.replace("{text}", tables.text(place))
+                yield from [("writing", segments.writing(text, resolved.query.text))] * phase.writings
             for other in negatives.choose(resolved, place, phase, epoch):
                 yield "negative", segments.assessment(prompt, *tables.segments(other), None)

@@ -138,10 +138,12 @@ def estimated_work(config: Config, corpus: Corpus) -> list[PhaseWork]:
         generated = corpus.title + length(templates.passage_separator) + target + 1
         judged = before["query"] + corpus.title + separators + corpus.passage
         verdict = length(templates.negative) + 1
+        asked = length(config.mixture.views.question_prompt.replace("{text}", "")) + corpus.passage
         kinds = (
             (corpus.passages * _views(phase, corpus), before["sentence"], generated),
             (corpus.training_queries * phase.retrievals, before["query"], generated),
             (corpus.training_queries * (phase.positives + phase.negatives), judged, verdict),
+            (corpus.training_queries * phase.writings, asked, corpus.query + 1),
         )
         tokens, trained, squares = (
             round(phase.epochs * sum(number * size(prompt, target) for number, prompt, target in kinds))

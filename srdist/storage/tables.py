@@ -83,7 +83,7 @@ def read_queries(run_dir: Path, split: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["split"] == split]
 
 
-TASKS = ("indexing", "retrieval", "positive", "negative")
+TASKS = ("indexing", "retrieval", "positive", "negative", "writing")
 """Tasks of the mixture; a row's `task` is an index into it."""
 
 

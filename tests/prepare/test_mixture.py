@@ -14,7 +14,7 @@ from srdist.prepare.questions import read_questions as read_written
 from srdist.prepare.questions import write_questions
 from srdist.prepare.stage import prepare
 from srdist.storage.partitions import open_partitions
-from srdist.storage.tables import TASKS
+from srdist.storage.tables import TASKS, read_queries
 from srdist.templates import load_tokenizer
 from tests.tiny_run import digests, tiny_config
 
@@ -24,6 +24,7 @@ PHASES = [
     {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
     {"name": "sentence", "epochs": 3, "sentences": 1},
     {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
+    {"name": "writer", "writings": 1},
 ]
 
 
@@ -56,7 +57,7 @@ def texts(config, phase, epoch):
 def test_epochs_share_a_folder_only_where_nothing_is_drawn(prepared):
     config, _ = prepared
     folders = Counter(path.parent.name for path in config.run_dir.glob("mixture/*/epoch-*"))
-    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "queries": 2}
+    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "queries": 2, "writer": 1}
 
 
 def test_counts_are_over_all_epochs(prepared):
@@ -73,6 +74,23 @@ def test_counts_are_over_all_epochs(prepared):
         for tokens in part["tokens"].to_pylist()
     )
     assert manifest.counts["training_tokens"] == tokens
+
+
+def test_a_writer_learns_to_write_the_query_after_the_prompt_of_a_question_model(prepared):
+    config, _ = prepared
+    queries = {row["text"]: row["gold_passages"] for row in read_queries(config.run_dir, "train")}
+    texts = {
+        passage["id"]: passage["text"]
+        for part in open_partitions(config.run_dir / "passages")
+        for passage in part.to_pylist()
+    }
+    before, after = config.mixture.views.question_prompt.split("{text}")
+    written = examples(config, "writer", 0)
+    assert len(written) == sum(map(len, queries.values())) > 0
+    for task, prompt, target in written:
+        query = target.removesuffix(load_tokenizer(config.model.base).eos_token)
+        assert (task, query[0]) == ("writing", " ") and query != target
+        assert prompt in [before + texts[passage] + after for passage in queries[query[1:]]]
 
 
 def test_views_are_new_in_every_epoch(prepared):
@@ -135,7 +153,7 @@ def test_a_partition_written_again_has_the_same_bytes(prepared, tmp_path):
     counts = write_mixture_partition(tmp_path, 1, moved, [])
     again = digests(tmp_path, "mixture")
     made = digests(run, "mixture")
-    indexing = [name for name in again if "queries" not in name]
+    indexing = [name for name in again if not {"queries", "writer"} & set(name.split("/"))]
     assert len(indexing) == 6
     assert all(again[name] == made[name] for name in indexing)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")}

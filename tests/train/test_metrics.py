@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 
 from srdist.errors import UserError
+from srdist.storage.tables import TASKS
 from srdist.train.flops import ModelSize
 from srdist.train.metrics import Meter, MetricsFile
 from srdist.train.plan import Work
 
 PARTS = {"data": 0.1, "forward": 0.2, "backward": 0.4, "step": 0.3}
+
+
+def by_task(**values):
+    return np.array([values.get(task, 0) for task in TASKS])
+
+
 STEPS = [
-    (np.array([6.0, 0, 2, 0]), Work(rows=2, tokens=10, squares=60, trained=np.array([3, 0, 1, 0]))),
-    (np.array([1.0, 4, 0, 0]), Work(rows=1, tokens=14, squares=90, trained=np.array([1, 4, 0, 0]))),
+    (by_task(indexing=6.0, positive=2), Work(2, 10, 60, by_task(indexing=3, positive=1))),
+    (by_task(indexing=1.0, retrieval=4), Work(1, 14, 90, by_task(indexing=1, retrieval=4))),
 ]
 
 
@@ -63,7 +70,7 @@ def test_a_checkpoint_within_an_interval_loses_nothing():
 
 def test_a_loss_that_is_not_finite_stops_the_training():
     with pytest.raises(UserError, match="loss of step 7 is not a finite number"):
-        Meter().add(np.array([np.nan, 0, 0, 0]), STEPS[0][1], PARTS, step=7)
+        Meter().add(by_task(indexing=np.nan), STEPS[0][1], PARTS, step=7)
 
 
 def test_records_after_the_checkpoint_are_removed(tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srdist.errors import UserError
+from srdist.storage.tables import TASKS
 from srdist.train.plan import Plan, make_plan
 from tests.train.tiny_run import make_config, make_run
 
@@ -82,7 +83,7 @@ def test_the_plan_of_a_run(tmp_path):
     assert plan.locate(plan.rows - 1)[0].phase == 1
     for step in (0, 2, plan.steps - 1):
         tasks = np.concatenate([rows[number].tasks for number in plan.step_rows(step)])
-        assert plan.work(step).trained.tolist() == np.bincount(tasks, minlength=4).tolist()
+        assert plan.work(step).trained.tolist() == np.bincount(tasks, minlength=len(TASKS)).tolist()
 
 
 def test_nothing_to_train_is_an_error_of_the_user(tmp_path):
