@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from srdist.cluster.jobs import job_folder
-from srdist.cluster.node_check import check_node
+from srdist.cluster.node_check import check_node, load_submitted
 from srdist.cluster.ray import NODES
 from srdist.cluster.rendezvous import free_ports, node_address
-from srdist.config import Config, load_config
+from srdist.config import Config
 from srdist.errors import REQUEUE, UserError
 from srdist.storage.files import write_text
 
@@ -121,6 +121,7 @@ def lead(config: Config, command: str, config_file: Path, meeting: Path) -> int:
         )
         while driver.poll() is None:
             ray.check()
+            _check_head(address, ray)
             time.sleep(POLL_SECONDS)
         if driver.returncode < 0:
             time.sleep(SIGNAL_SECONDS)
@@ -175,13 +176,29 @@ def _wait(condition: Callable[[], bool], ray: RayNode, seconds: float, what: str
         time.sleep(POLL_SECONDS)
 
 
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
+def _check_head(address: str, ray: RayNode) -> None:
+    """Raise UserError if the head has ended; Ray itself takes a minute to notice."""
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        _connect(address)
+    except ConnectionRefusedError:
+        time.sleep(SIGNAL_SECONDS)
+        ray.check()
+        raise UserError(f"Ray's head on node {ray.node} has ended", cure=f"see {ray.log}") from None
+    except OSError:
+        return  # it is busy
+
+
+def _answers(address: str) -> bool:
+    try:
+        _connect(address)
     except OSError:
         return False
     return True
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), timeout=1).close()
 
 
 def _on_signal(handler: Any) -> None:
@@ -197,10 +214,10 @@ def main(arguments: list[str]) -> int:
     """Be this node's part of the job; return the exit code: the command's, 2 for a mistake, 85 to be requeued."""
     config_file, command = Path(arguments[0]), arguments[1]
     try:
-        config = load_config(config_file)
+        config = load_submitted(config_file)
         check_node(config)
         job, restarts = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0")
-        meeting = job_folder(config) / f"ray-{job}-{restarts}"
+        meeting = job_folder(config.run_dir) / f"ray-{job}-{restarts}"
         if os.environ["SLURM_PROCID"] == "0":
             _on_signal(_stop)
             return lead(config, command, config_file, meeting)
