@@ -31,6 +31,8 @@ RAY_START = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "-
 POLL_SECONDS = 0.3
 SIGNAL_SECONDS = 1.0
 """Slurm signals all processes of a step, one after the other: how long after a death the signal may come here."""
+STOP_SECONDS = 10
+"""How long Ray may take to end by itself: `ray start` tries in vain where its head was killed."""
 WORKER_STARTS = 3
 """Times that a node joins, should its Ray end before the job does."""
 
@@ -82,7 +84,7 @@ class RayNode:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
