@@ -67,6 +67,6 @@ requeue() {
     [ "$restarts" -lt "$requeues" ] || fail "stopped, and requeued $restarts times before, the limit;" \
         "\`srdist submit\` goes on where it was"
     echo "requeue $((restarts + 1)) of $requeues"
-    scontrol requeue "$SLURM_JOB_ID"
+    scontrol requeue "${SLURM_ARRAY_TASK_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}" # one task alone
     exit 85
 }

@@ -116,12 +116,16 @@ def study(
     set: Overrides = [],
     cell: Annotated[int | None, typer.Option(min=0, help="run this one cell only: for an array of jobs")] = None,
     list_cells: Annotated[bool, typer.Option("--list", help="print the cells and whether they are finished")] = False,
+    submit: Annotated[bool, typer.Option("--submit", help="make each unfinished cell a job of Slurm")] = False,
     debug: Debug = False,
 ) -> None:
     """Run a grid of experiments (corpus sizes, seeds, variants) and write its tables, figures and page."""
     _set_debug(debug)
-    from srdist.cli.study import study_and_print
+    from srdist.cli.study import study_and_print, submit_and_print
 
+    if submit:
+        submit_and_print(config, set)
+        return
     study_and_print(config, set, cell, list_cells)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,10 @@ from srdist.config import load_config
 from srdist.errors import UserError
 from srdist.progress import console
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
+if TYPE_CHECKING:
+    from srdist.cluster.jobs import Job
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run or the study")]
 NAMES = tuple(stage.name for stage in STAGES)
 
 
@@ -28,19 +31,23 @@ def submit(
     if dry_run:
         print(slurm.shown_scripts(settings, NAMES))
         return
-    jobs = slurm.submit(settings, NAMES)
+    print_jobs(slurm.submit(settings, NAMES), settings.run_dir)
+
+
+def print_jobs(jobs: list[Job], folder: Path) -> None:
+    """Print number, name and log of the jobs of a submission, and what to do next."""
     for job in jobs:
         print(f"{job.id}  {job.name:<9} {job.log}")
-    hint = f"`srdist status {settings.run_dir}` shows how they are doing" if jobs else "all stages are finished"
-    console.print(hint, markup=False)
+    console.print(f"`srdist status {folder}` shows how they are doing" if jobs else "all is finished", markup=False)
 
 
 def status(run: RunFolder) -> None:
-    """Show a run's stages and jobs, the progress of its training, and why a job failed."""
+    """Show the stages and jobs of a run, or the jobs of a study, the training's progress, and why a job failed."""
     from srdist.cluster.status import job_statuses, last_record, stage_states
 
     _check_is_run(run)
-    print("stages    " + ", ".join(f"{name} {state}" for name, state in stage_states(run, NAMES).items()))
+    if not (run / "cells").is_dir():  # of a study
+        print("stages    " + ", ".join(f"{name} {state}" for name, state in stage_states(run, NAMES).items()))
     if record := last_record(run):
         share = record["step"] / record["steps"]
         print(f"training  step {record['step']:,} of {record['steps']:,} ({share:.0%}), loss {record['loss']:.5f}")

@@ -10,6 +10,17 @@ from srdist.errors import UserError
 from srdist.progress import console
 
 
+def submit_and_print(config: Path, overrides: list[str]) -> None:
+    """Submit the cells of a study that are not finished to Slurm; print the jobs and their logs."""
+    from srdist.cli.cluster import print_jobs
+    from srdist.config.load import load_study
+    from srdist.study.grid import make_cells
+    from srdist.study.submit import submit_cells
+
+    study = load_study(config)
+    print_jobs(submit_cells(study, make_cells(study, overrides), overrides), study.output)
+
+
 def study_and_print(config: Path, overrides: list[str], only: int | None, list_cells: bool) -> None:
     """Run a study, or one of its cells; print the page's path.
 
@@ -37,6 +48,8 @@ def study_and_print(config: Path, overrides: list[str], only: int | None, list_c
     failed = run_study(study, cells) if only is None else run_cells(cells[only : only + 1])
     if only is None and len(failed) < len(cells):
         print(study.output / "study.html")
+    for cell in failed:
+        console.print(f"[red]failed:[/red] {cell.name}, log: {cell.log}", soft_wrap=True, highlight=False)
     if failed:
         console.print(f"{len(failed)} of {len(cells)} cells failed; the same command runs them again")
         raise typer.Exit(1)

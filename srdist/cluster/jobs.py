@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from srdist.config.schema import Config
 from srdist.storage.files import write_json
 
 
@@ -27,9 +26,9 @@ class Job:
     log: str
 
 
-def job_folder(config: Config) -> Path:
-    """Return the folder of everything that `srdist submit` and its jobs keep below a run."""
-    return config.run_dir / "slurm"
+def job_folder(run_dir: Path) -> Path:
+    """Return the folder of everything that `srdist submit` and its jobs keep below a run or a study."""
+    return run_dir / "slurm"
 
 
 def read_jobs(folder: Path) -> list[Job]:

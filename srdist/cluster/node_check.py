@@ -30,9 +30,22 @@ def check_node(config: Config, environment: Mapping[str, str] = os.environ) -> N
     """
     node = environment.get("SLURMD_NODENAME", socket.gethostname())
     check_gpus(node, environment)
-    note = job_folder(config) / f"seen-{environment['SLURM_JOB_ID']}"
+    note = job_folder(config.run_dir) / f"seen-{environment['SLURM_JOB_ID']}"
     start = f"start {environment.get('SLURM_RESTART_COUNT', '0')}"
     check_folder(note, node, start, is_first=environment.get("SLURM_PROCID", "0") == "0")
+
+
+def load_submitted(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Return the config of the job.
+
+    Raises:
+        UserError: this node does not see it, or it is wrong.
+    """
+    if not file.exists():
+        node = environment.get("SLURMD_NODENAME", socket.gethostname())
+        cure = "choose an `output` on a file system that all nodes share"
+        raise UserError(f"node {node} does not see the job's config", file=file, cure=cure)
+    return load_config(file)
 
 
 def check_gpus(node: str, environment: Mapping[str, str]) -> None:
@@ -84,7 +97,7 @@ def check_folder(note: Path, node: str, start: str, *, is_first: bool, seconds: 
 def main(arguments: list[str]) -> int:
     """Check this node for the run of a config file; return 0, or 2 after saying what is wrong."""
     try:
-        check_node(load_config(arguments[0]))
+        check_node(load_submitted(Path(arguments[0])))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2

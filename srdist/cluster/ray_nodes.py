@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from srdist.cluster.jobs import job_folder
-from srdist.cluster.node_check import check_node
+from srdist.cluster.node_check import check_node, load_submitted
 from srdist.cluster.ray import NODES
 from srdist.cluster.rendezvous import free_ports, node_address
-from srdist.config import Config, load_config
+from srdist.config import Config
 from srdist.errors import REQUEUE, UserError
 from srdist.storage.files import write_text
 
@@ -31,6 +31,8 @@ RAY_START = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "-
 POLL_SECONDS = 0.3
 SIGNAL_SECONDS = 1.0
 """Slurm signals all processes of a step, one after the other: how long after a death the signal may come here."""
+STOP_SECONDS = 10
+"""How long Ray may take to end by itself: `ray start` tries in vain where its head was killed."""
 WORKER_STARTS = 3
 """Times that a node joins, should its Ray end before the job does."""
 
@@ -82,7 +84,7 @@ class RayNode:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -121,6 +123,7 @@ def lead(config: Config, command: str, config_file: Path, meeting: Path) -> int:
         )
         while driver.poll() is None:
             ray.check()
+            _check_head(address, ray)
             time.sleep(POLL_SECONDS)
         if driver.returncode < 0:
             time.sleep(SIGNAL_SECONDS)
@@ -175,13 +178,29 @@ def _wait(condition: Callable[[], bool], ray: RayNode, seconds: float, what: str
         time.sleep(POLL_SECONDS)
 
 
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
+def _check_head(address: str, ray: RayNode) -> None:
+    """Raise UserError if the head has ended; Ray itself takes a minute to notice."""
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        _connect(address)
+    except ConnectionRefusedError:
+        time.sleep(SIGNAL_SECONDS)
+        ray.check()
+        raise UserError(f"Ray's head on node {ray.node} has ended", cure=f"see {ray.log}") from None
+    except OSError:
+        return  # it is busy
+
+
+def _answers(address: str) -> bool:
+    try:
+        _connect(address)
     except OSError:
         return False
     return True
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), timeout=1).close()
 
 
 def _on_signal(handler: Any) -> None:
@@ -197,10 +216,10 @@ def main(arguments: list[str]) -> int:
     """Be this node's part of the job; return the exit code: the command's, 2 for a mistake, 85 to be requeued."""
     config_file, command = Path(arguments[0]), arguments[1]
     try:
-        config = load_config(config_file)
+        config = load_submitted(config_file)
         check_node(config)
         job, restarts = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0")
-        meeting = job_folder(config) / f"ray-{job}-{restarts}"
+        meeting = job_folder(config.run_dir) / f"ray-{job}-{restarts}"
         if os.environ["SLURM_PROCID"] == "0":
             _on_signal(_stop)
             return lead(config, command, config_file, meeting)

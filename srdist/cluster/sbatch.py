@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srdist.config.cluster import SlurmJobConfig
-from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import UserError
 
@@ -28,6 +27,7 @@ class PlannedJob:
         section: its section in `cluster.slurm`.
         stages: what it runs.
         arguments: of the script, after the config.
+        after: name of the job that must succeed before.
     """
 
     name: str
@@ -35,14 +35,14 @@ class PlannedJob:
     section: str
     stages: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    after: str | None = None
 
 
-def copy_scripts(config: Config, folder: Path) -> None:
-    """Put the scripts, site.env and the config with all its values into the folder of a run's jobs."""
-    for path in config.cluster.slurm.scripts.iterdir():
+def copy_scripts(scripts: Path, folder: Path) -> None:
+    """Put the scripts and site.env into the folder of a run's jobs."""
+    for path in scripts.iterdir():
         if path.name in (SITE, SHARED) or path.suffix == ".sbatch":
             shutil.copyfile(path, folder / path.name)
-    save_config(config, folder / "config.yaml")
 
 
 def read_site(scripts: Path) -> dict[str, str]:
@@ -78,7 +78,7 @@ def sbatch_command(
     """Return the sbatch command of a job; what neither config nor site.env says, its script does.
 
     Args:
-        after: the job before it, which must succeed.
+        after: number of the job before it, which must succeed.
     """
     settings: SlurmJobConfig = getattr(config.cluster.slurm, job.section)
     is_training = job.section == "train"
@@ -94,7 +94,7 @@ def sbatch_command(
         "ntasks-per-node": ranks,
         "cpus-per-task": max(1, cpus // (ranks or 1)) if cpus else None,
         "time": settings.time,
-        "signal": f"B:USR1@{config.cluster.slurm.signal_seconds}" if is_training else None,
+        "signal": f"B:USR1@{config.cluster.slurm.signal_seconds}" if job.section in ("train", "cell") else None,
         "dependency": f"afterok:{after}" if after is not None else None,
         "kill-on-invalid-dep": "yes" if after is not None else None,
     }

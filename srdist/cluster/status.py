@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdist.cluster.jobs import Job, read_jobs
+from srdist.cluster.jobs import Job, job_folder, read_jobs
 from srdist.cluster.slurm import JobState, call, job_state
 from srdist.storage.files import newest_record
 from srdist.storage.manifest import manifest_path
@@ -52,7 +52,7 @@ def job_statuses(run_dir: Path) -> list[JobStatus]:
         UserError: this machine has no Slurm.
     """
     statuses: list[JobStatus] = []
-    for job in read_jobs(run_dir / "slurm"):
+    for job in read_jobs(job_folder(run_dir)):
         state = job_state(job.id)
         if state.state == "UNKNOWN" and all(manifest_path(run_dir, stage).exists() for stage in job.stages):
             state = JobState("COMPLETED")
@@ -79,7 +79,7 @@ def job_logs(job: Job) -> list[Path]:
 
 def reason(job: Job) -> str:
     """Return the first mistake that a job's logs report since its last start, or an empty text."""
-    for pattern in (r"(?:\w*Error|error): (?!\(|ended with code)(.*)", r"(\w+Error\b.*)"):
+    for pattern in (r"(?:\w*Error|error|failed): (?!\(|ended with code)(.*)", r"(\w+Error\b.*)"):
         for path in reversed(job_logs(job)):
             for line in _since_last_start(path):
                 if found := re.match(pattern, line):
@@ -105,7 +105,7 @@ def cancel(run_dir: Path) -> list[Job]:
     Raises:
         UserError: this machine has no Slurm.
     """
-    live = [job for job in reversed(read_jobs(run_dir / "slurm")) if job_state(job.id).is_live]
+    live = [job for job in reversed(read_jobs(job_folder(run_dir))) if job_state(job.id).is_live]
     if live:
         call("scancel", *(str(job.id) for job in live))
     return live

@@ -12,7 +12,9 @@ from typing import Any
 from srdist.cluster.jobs import Job, job_folder, read_jobs, write_jobs
 from srdist.cluster.sbatch import SHARED, SITE, PlannedJob, copy_scripts, job_environment, read_site, sbatch_command
 from srdist.cluster.slurm import call, job_state
+from srdist.config.load import save_config
 from srdist.config.schema import Config
+from srdist.config.study import StudyConfig
 from srdist.errors import UserError
 from srdist.storage.manifest import manifest_path, read_manifest
 from srdist.storage.stage import Stage
@@ -23,9 +25,15 @@ def chain(stages: Sequence[str]) -> tuple[PlannedJob, ...]:
     first = ("prepare", "index", "train")
     return (
         PlannedJob("prepare", "prepare.sbatch", "prepare", ("prepare",), ("prepare",)),
-        PlannedJob("index", "prepare.sbatch", "prepare", ("index",), ("index",)),
-        PlannedJob("train", "train.sbatch", "train", ("train",)),
-        PlannedJob("evaluate", "evaluate.sbatch", "evaluate", tuple(stage for stage in stages if stage not in first)),
+        PlannedJob("index", "prepare.sbatch", "prepare", ("index",), ("index",), after="prepare"),
+        PlannedJob("train", "train.sbatch", "train", ("train",), after="index"),
+        PlannedJob(
+            "evaluate",
+            "evaluate.sbatch",
+            "evaluate",
+            tuple(stage for stage in stages if stage not in first),
+            after="train",
+        ),
     )
 
 
@@ -71,57 +79,73 @@ def _updated(recorded: Any, config: Any) -> Any:
 
 
 @contextmanager
-def submission(config: Config) -> Iterator[Path]:
-    """Hold the run's folder for one submission; give the folder of its jobs.
+def submission(run_dir: Path) -> Iterator[Path]:
+    """Hold the folder of a run, or of a study, for one submission; give the folder of its jobs.
 
     Raises:
         UserError: jobs of the run are live, it is being submitted right now, or its folder is not writable.
     """
-    folder = job_folder(config)
+    folder = job_folder(run_dir)
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         lock = open(folder / ".lock", "a")
     except OSError as error:
         what = f"cannot write to the run's folder: {error.strerror}"
-        raise UserError(what, file=config.run_dir, cure="choose another `output`") from None
+        raise UserError(what, file=run_dir, cure="choose another `output`") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{config.run_dir} is being submitted by another process") from None
+            raise UserError(f"{run_dir} is being submitted by another process") from None
         live = [job for job in read_jobs(folder) if job_state(job.id).is_live]
         if live:
             named = ", ".join(f"{job.id} ({job.name})" for job in live)
             what = f"jobs of this run are waiting or running: {named}"
-            raise UserError(what, cure=f"wait for them, or `srdist cancel {config.run_dir}`")
+            raise UserError(what, cure=f"wait for them, or `srdist cancel {run_dir}`")
         yield folder
 
 
 def submit(config: Config, stages: Sequence[str]) -> list[Job]:
-    """Submit what is not finished; return the jobs, none where all is.
-
-    The scripts and the config are copied below the run: what is changed later does not reach waiting jobs. When
-    Slurm refuses one of the jobs, those before it are cancelled.
+    """Submit what is not finished of a run; return the jobs, none where all is.
 
     Raises:
         UserError: there is no Slurm, it refuses a job, the run's jobs are live, or a stage was made differently.
     """
-    planned = unfinished(config, stages)
-    site = read_site(config.cluster.slurm.scripts)
-    with submission(config) as folder:
-        copy_scripts(config, folder)
-        submitted: list[Job] = []
+    planned = [(config, job) for job in unfinished(config, stages)]
+    return submit_jobs(config.run_dir, config, config.cluster.slurm.scripts, planned)
+
+
+def submit_jobs(
+    run_dir: Path, settings: Config | StudyConfig, scripts: Path, planned: Sequence[tuple[Config, PlannedJob]]
+) -> list[Job]:
+    """Submit jobs with the configs that they follow; each after the one it names, where that is among them.
+
+    The scripts and the settings are copied below the folder: what is changed later does not reach waiting jobs. When
+    Slurm refuses one of the jobs, those before it are cancelled.
+
+    Args:
+        run_dir: folder of the run, or of the study.
+        settings: what the scripts are given as config.
+
+    Raises:
+        UserError: there is no Slurm, it refuses a job, or jobs of the folder are live.
+    """
+    site = read_site(scripts)
+    with submission(run_dir) as folder:
+        copy_scripts(scripts, folder)
+        save_config(settings, folder / "config.yaml")
+        submitted: dict[str, Job] = {}
         try:
-            for job in planned:
-                after = submitted[-1].id if submitted else None
-                submitted.append(_submit(config, job, folder, site, after))
+            for config, job in planned:
+                before = submitted.get(job.after or "")
+                submitted[job.name] = _submit(config, job, folder, site, before.id if before else None)
         except UserError:
             if submitted:
-                call("scancel", *(str(job.id) for job in submitted))
+                call("scancel", *(str(job.id) for job in submitted.values()))
             raise
         if submitted:
-            write_jobs(folder, submitted)
-        return submitted
+            write_jobs(folder, list(submitted.values()))
+        return list(submitted.values())
 
 
 def _submit(config: Config, job: PlannedJob, folder: Path, site: dict[str, str], after: int | None) -> Job:
@@ -136,12 +160,12 @@ def _submit(config: Config, job: PlannedJob, folder: Path, site: dict[str, str],
 
 def shown_scripts(config: Config, stages: Sequence[str]) -> str:
     """Return what `submit` would do, as text: every sbatch command, and site.env, job.sh and the scripts used."""
-    planned, folder, scripts = unfinished(config, stages), job_folder(config), config.cluster.slurm.scripts
+    planned, folder, scripts = unfinished(config, stages), job_folder(config.run_dir), config.cluster.slurm.scripts
     site = read_site(scripts)
     environment = job_environment(config, folder, site)
     parts = [" ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())]
     for number, job in enumerate(planned):
-        after = f"<{planned[number - 1].name}>" if number else None
+        after = f"<{job.after}>" if number else None
         parts.append(shlex.join(sbatch_command(config, job, folder, site, after)))
     for name in dict.fromkeys([SITE, SHARED, *(job.script for job in planned)]) if planned else ():
         parts.append(f"# ---- {name}\n{(scripts / name).read_text().strip()}")

@@ -32,13 +32,15 @@ class SlurmJobConfig(Section):
 
 class SlurmConfig(Section):
     scripts: ConfigPath = SCRIPTS
-    """folder of site.env, prepare.sbatch, train.sbatch, evaluate.sbatch"""
+    """folder of site.env, job.sh and the scripts"""
     prepare: SlurmJobConfig = SlurmJobConfig()
     """the jobs of prepare and index: Ray across CPU nodes"""
     train: SlurmJobConfig = SlurmJobConfig()
     """the training: one rank a GPU"""
     evaluate: SlurmJobConfig = SlurmJobConfig()
     """retrieve and all that follows: Ray across GPU nodes"""
+    cell: SlurmJobConfig = SlurmJobConfig()
+    """a cell of a study, by `srdist study --submit`: a whole run on one node"""
     signal_seconds: Positive = 300
     """seconds before the time limit at which a training saves and is requeued; Slurm may be a minute early"""
     requeues: Count = 20

@@ -8,7 +8,6 @@ from pathlib import Path
 from srdist.config.study import StudyConfig
 from srdist.errors import UserError
 from srdist.evaluate.table import LEVELS
-from srdist.progress import console
 from srdist.storage.files import write_text
 from srdist.study.grid import Cell
 from srdist.study.page import Picture, render
@@ -29,8 +28,6 @@ def run_study(study: StudyConfig, cells: Sequence[Cell]) -> list[Cell]:
     failed = run_cells(cells)
     if any(is_finished(cell) for cell in cells):
         write_results(study, cells)
-    for cell in failed:
-        console.print(f"[red]failed:[/red] {cell.name}, log: {cell.log}", highlight=False)
     return failed
 
 

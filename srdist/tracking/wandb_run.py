@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,14 @@ from srdist.tracking.origin import origin
 from srdist.tracking.steps import VALIDATION, axis
 from srdist.tracking.wandb_files import read_history, run_files
 
+logger = logging.getLogger(__name__)
+
 
 class WandbRun:
     """A stage's W&B run, in `<run>/wandb/`.
+
+    W&B writes in a process of its own, which a signal to all of a job ends before the stage has obeyed it. The stage
+    then goes on without W&B, and its next job logs what is missing.
 
     Its id follows from the run's folder, the stage and the config, so that a resumed stage goes on in the same
     run (offline: in a new folder with the same id, which W&B joins when they are sent).
@@ -57,7 +63,7 @@ class WandbRun:
         except wandb.errors.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"Weights & Biases cannot start ({reason})", cure="set tracking.wandb: offline") from None
-        self._experiment = config.name
+        self._experiment, self._is_lost = config.name, False
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")
         self._run.define_metric(f"{VALIDATION}*", step_metric=f"{VALIDATION}step")
@@ -70,8 +76,16 @@ class WandbRun:
         """Log a record as the next row, unless a row of its step is in the history."""
         if record[axis(record)] > self._logged[axis(record)]:
             self._logged[axis(record)] = record[axis(record)]
-            self._run.log(dict(record), step=self._row, commit=True)
+            if not self._is_lost:
+                try:
+                    self._run.log(dict(record), step=self._row, commit=True)
+                except Exception as error:  # of many kinds: none is worth a training
+                    self._lose(error)
             self._row += 1
+
+    def _lose(self, error: Exception) -> None:
+        self._is_lost = True
+        logger.warning("Weights & Biases has ended (%s); this job goes on without it", error)
 
     def summarize(self, figures: Mapping[str, Any], used: Sequence[Artifact], made: Sequence[Artifact]) -> None:
         """Put the figures into the run's summary, and log the artifacts by reference."""
@@ -84,7 +98,11 @@ class WandbRun:
 
     def close(self) -> None:
         """Finish the run."""
-        self._run.finish()
+        if not self._is_lost:
+            try:
+                self._run.finish()
+            except Exception as error:
+                self._lose(error)
 
     def _reference(self, artifact: Artifact) -> Any:
         """Return the W&B artifact: paths and checksums, no copy; W&B tells versions by the names of its entries."""

@@ -46,6 +46,8 @@ class Journal:
         if rank.is_first:
             self._file = MetricsFile(metrics_path(config.run_dir), state["metrics_bytes"] if state else 0)
             self.tracker = open_tracker(config, STAGE)
+            for record in self._file.records():  # a killed job may have lost what its tracker had not written yet
+                self.tracker.log(record)
 
     def add(
         self, step: int, sums: np.ndarray, memory: np.ndarray, parts: dict[str, float], rate: float, norm: float

@@ -126,6 +126,10 @@ class MetricsFile:
         self._file.write(json.dumps(record).encode() + b"\n")
         self._file.flush()
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records that are in the file."""
+        return [json.loads(line) for line in Path(self._file.name).read_text(encoding="utf-8").splitlines()]
+
     def synced_size(self) -> int:
         """Force the records to disk; return the file's size in bytes."""
         os.fsync(self._file.fileno())

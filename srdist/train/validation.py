@@ -64,7 +64,9 @@ class Validation:
             raise UserError("validation retrieves with the trie", file=config.run_dir / TRIE, cure=cure)
         self._path = config.run_dir / RECORDS
         kept = self._forget_after(done) if rank.is_first else []
-        self._measured: set[int] = set(gather_objects(kept, rank)[0])
+        for record in kept:
+            self._track(record)
+        self._measured: set[int] = set(gather_objects([record["step"] for record in kept], rank)[0])
 
     def measure(self, engine: deepspeed.DeepSpeedEngine, step: int, stop: StopRequest) -> bool:
         """Measure after `step` steps where that is due; all ranks call it. Return whether it was."""
@@ -106,18 +108,21 @@ class Validation:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+        self._track(record)
+
+    def _track(self, record: dict[str, Any]) -> None:
         if self.tracker:
             self.tracker.log({f"validation/{name}": value for name, value in record.items()})
 
-    def _forget_after(self, done: int) -> list[int]:
-        """Remove the records of later steps, which will be measured again; return the steps that are left."""
+    def _forget_after(self, done: int) -> list[dict[str, Any]]:
+        """Remove the records of later steps, which will be measured again; return those that are left."""
         if not self._path.exists():
             return []
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        records = {line: json.loads(line)["step"] for line in lines if line.endswith("\n")}
-        kept = [line for line, step in records.items() if step <= done]
+        records = {line: json.loads(line) for line in lines if line.endswith("\n")}
+        kept = {line: record for line, record in records.items() if record["step"] <= done}
         write_text(self._path, "".join(kept))
-        return [records[line] for line in kept]
+        return list(kept.values())
 
 
 def held_out_loss(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> dict[str, float]:

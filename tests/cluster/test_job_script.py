@@ -56,6 +56,12 @@ def test_code_85_requeues(job, slurm):
     assert slurm.called("scontrol") == ["scontrol requeue 31"]
 
 
+def test_a_task_of_an_array_requeues_itself_alone(job, slurm):
+    code, _ = job("step bash -c 'exit 85'", SLURM_ARRAY_JOB_ID="31", SLURM_ARRAY_TASK_ID="4")
+    assert code == 85
+    assert slurm.called("scontrol") == ["scontrol requeue 31_4"]
+
+
 def test_requeues_are_limited(job, slurm):
     code, output = job("step bash -c 'exit 85'", SLURM_RESTART_COUNT="5", SRDIST_REQUEUES="5")
     assert code == 2 and "requeued 5 times before, the limit; `srdist submit` goes on" in output

@@ -5,7 +5,7 @@ from collections import namedtuple
 
 import pytest
 
-from srdist.cluster.node_check import check_folder, check_gpus, check_node
+from srdist.cluster.node_check import check_folder, check_gpus, check_node, load_submitted
 from srdist.errors import UserError
 
 
@@ -32,6 +32,11 @@ def test_a_folder_that_nodes_do_not_share(tmp_path):
     check_folder(tmp_path / "n0/slurm/seen-1", "n0", "start 0", is_first=True)
     with pytest.raises(UserError, match="node n1 does not see what the first node.*file system that all nodes share"):
         check_folder(tmp_path / "n1/slurm/seen-1", "n1", "start 0", is_first=False, seconds=0.1)
+
+
+def test_a_config_that_a_node_does_not_see(tmp_path):
+    with pytest.raises(UserError, match="config.yaml: node n1 does not see the job's config -- .* all nodes share"):
+        load_submitted(tmp_path / "config.yaml", {"SLURMD_NODENAME": "n1"})
 
 
 def test_the_note_of_an_earlier_start_does_not_count(tmp_path):

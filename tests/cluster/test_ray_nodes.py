@@ -41,7 +41,7 @@ def meeting(tmp_path):
 
 def ray_that_lives(monkeypatch, seconds):
     monkeypatch.setattr(ray_nodes, "RAY_START", (sys.executable, "-c", LISTENS.format(seconds=seconds)))
-    monkeypatch.setattr(ray_nodes, "SIGNAL_SECONDS", 0)
+    monkeypatch.setattr(ray_nodes, "SIGNAL_SECONDS", 0.2)
 
 
 def write_command(tmp_path, monkeypatch, text):
@@ -86,6 +86,16 @@ def test_a_head_that_dies_first_ends_the_command(tmp_path, node, meeting, monkey
     with pytest.raises(UserError, match="Ray on node n0 ended with code 1: RuntimeError: no space left"):
         lead(make_config(tmp_path), "prepare", tmp_path / "config.yaml", meeting)
     assert not (tmp_path / "pid").exists() or not _is_alive((tmp_path / "pid").read_text())
+    assert not meeting.exists()
+
+
+def test_a_head_that_no_longer_listens_ends_the_command(tmp_path, node, meeting, monkeypatch):
+    listens = LISTENS.replace("time.sleep", "server.listen(); time.sleep(1.5); server.close(); time.sleep")
+    monkeypatch.setattr(ray_nodes, "RAY_START", (sys.executable, "-c", listens.format(seconds=60)))
+    monkeypatch.setattr(ray_nodes, "SIGNAL_SECONDS", 0)
+    write_command(tmp_path, monkeypatch, "import time; time.sleep(60)")
+    with pytest.raises(UserError, match="Ray's head on node n0 has ended -- see .*n0.log"):
+        lead(make_config(tmp_path), "prepare", tmp_path / "config.yaml", meeting)
     assert not meeting.exists()
 
 

@@ -115,7 +115,7 @@ def test_live_jobs_refuse_a_second_submission(config, slurm):
 
 
 def test_two_submissions_at_once_refuse_each_other(config, slurm):
-    with submission(config), pytest.raises(UserError, match="being submitted by another process"):
+    with submission(config.run_dir), pytest.raises(UserError, match="being submitted by another process"):
         submit(config, STAGES)
 
 

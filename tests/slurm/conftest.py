@@ -26,7 +26,7 @@ def slurm(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(slurm, tmp_path_factory):
     """A run of two nodes, submitted and finished: its config and the numbers of its jobs."""
-    config = make_run(tmp_path_factory.mktemp("chain"))
+    config = make_run(tmp_path_factory.mktemp("chain"), tracking={"backend": "wandb"})
     jobs = submit(config)
     assert list(jobs) == ["prepare", "index", "train", "evaluate"]
     assert "jobs of this run are waiting or running" in local_slurm.srdist("submit", config).stderr

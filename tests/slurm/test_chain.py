@@ -6,6 +6,8 @@ from srdist.cluster.slurm import job_state
 from srdist.config import load_config
 from srdist.prepare.stage import prepare
 from srdist.storage.manifest import manifest_path
+from srdist.tracking.wandb_files import read_records, run_files
+from srdist.tracking.wandb_run import run_id
 from srdist.train.stage import train
 from srdist.trie.stage import build_index
 from tests.slurm.local_slurm import processes_naming, srdist
@@ -20,7 +22,7 @@ STAGES = ("prepare", "index", "train", "retrieve", "answer", "baselines", "evalu
 def on_the_laptop(finished, ray_of_the_session):
     """The same corpus and model by one process; the folder of the run."""
     config, _ = finished
-    settings = load_config(config, [f"output={config.parent / 'laptop'}"])
+    settings = load_config(config, [f"output={config.parent / 'laptop'}", "tracking.backend=jsonl"])
     for stage in (prepare, build_index, train):
         stage(settings)
     return settings.run_dir
@@ -47,10 +49,17 @@ def test_the_curve_of_two_nodes_is_that_of_one_process(finished, on_the_laptop):
     assert [record["loss"] for record in two] == pytest.approx([record["loss"] for record in one], abs=1e-5)
 
 
+def test_wandb_has_one_group_with_one_run_a_stage(finished):
+    settings = load_config(finished[0])
+    records = [record for path in run_files(settings.run_dir) for record in read_records(path)]
+    runs = {(r.run.run_group, r.run.job_type, r.run.run_id) for r in records if r.HasField("run")}
+    assert runs == {(settings.name, stage, run_id(settings, stage)) for stage in STAGES}
+
+
 def test_nothing_is_submitted_again(finished):
     config, _ = finished
     assert submit(config) == {}
-    assert "all stages are finished" in srdist("submit", config).stderr
+    assert "all is finished" in srdist("submit", config).stderr
 
 
 def test_status_shows_stages_jobs_and_the_last_loss(finished):

@@ -5,7 +5,10 @@ import shutil
 import pytest
 
 from srdist.cluster.slurm import job_state
+from srdist.config import load_config
 from srdist.storage.manifest import read_manifest
+from srdist.tracking.wandb_files import read_history, run_files
+from srdist.tracking.wandb_run import run_id
 from tests.slurm.local_slurm import run, srdist, wait_until
 from tests.slurm.runs import logs, make_run, metrics, submit, wait_for_end
 
@@ -17,8 +20,9 @@ RANKS = 2
 def config(finished, tmp_path_factory):
     """The prepared and indexed corpus of the finished run, to be trained in more steps."""
     train = {"rows_per_step": RANKS, "row_tokens": 128, "checkpoint_steps": 4, "checkpoint_minutes": 0}
-    path = make_run(tmp_path_factory.mktemp("requeue"), {"requeues": 3}, train=train)
-    made_later = ("slurm", "train*", "model", "retrieve*", "answer*", "baselines*", "evaluate*", "report*")
+    tracking = {"backend": "wandb"}
+    path = make_run(tmp_path_factory.mktemp("requeue"), {"requeues": 3}, train=train, tracking=tracking)
+    made_later = ("slurm", "wandb", "train*", "model", "retrieve*", "answer*", "baselines*", "evaluate*", "report*")
     shutil.copytree(finished[0].parent / "run", path.parent / "run", ignore=shutil.ignore_patterns(*made_later))
     return path
 
@@ -28,12 +32,15 @@ def undisturbed(config):
     """The same training by as many ranks on one machine; the folder of the run."""
     run_dir = config.parent / "undisturbed"
     shutil.copytree(config.parent / "run", run_dir)
-    done = srdist("train", config, "--set", f"output={run_dir}", "--set", f"train.processes={RANKS}")
+    changes = (f"output={run_dir}", f"train.processes={RANKS}", "tracking.backend=jsonl")
+    done = srdist("train", config, *(word for change in changes for word in ("--set", change)))
     assert done.returncode == 0, done.stderr
     return run_dir
 
 
-def test_signalled_twice_and_a_node_lost_in_between(config, undisturbed):
+@pytest.fixture(scope="module")
+def disturbed(config, undisturbed):
+    """Signalled twice, and a node lost in between; the number of the job that trained."""
     run_dir = config.parent / "run"
     jobs = submit(config)
     assert list(jobs) == ["train", "evaluate"]
@@ -53,12 +60,27 @@ def test_signalled_twice_and_a_node_lost_in_between(config, undisturbed):
     third = disturb(second + 6, 3, "scancel", "--batch", "--signal=USR1", job)
     assert third < steps
     assert wait_for_end(job) == "COMPLETED", logs(run_dir)
+    return job
 
+
+def test_the_model_and_the_records_are_those_of_the_undisturbed(config, undisturbed, disturbed):
+    run_dir, job = config.parent / "run", disturbed
     log = (run_dir / "slurm/logs" / f"train-{job}.log").read_text()
     assert "requeue 1 of 3" in log and "requeue 3 of 3" in log
+    assert "exit code 1\n" not in log  # whatever the signal, the ranks save
     assert metrics(run_dir) == metrics(undisturbed)
-    assert [record["step"] for record in metrics(run_dir)] == list(range(1, steps + 1))
+    assert [record["step"] for record in metrics(run_dir)] == list(range(1, metrics(undisturbed)[-1]["steps"] + 1))
     for name in ("model.safetensors", "config.json"):
         assert (run_dir / "model" / name).read_bytes() == (undisturbed / "model" / name).read_bytes()
     read_manifest(run_dir, "train").verify(run_dir)
     assert "requeued 3 times" in srdist("status", run_dir).stdout
+
+
+def test_wandb_shows_one_history(config, disturbed):
+    settings = load_config(config)
+    parts = run_files(settings.run_dir)
+    assert parts == run_files(settings.run_dir, run_id(settings, "train"))
+    assert len(parts) == 5  # of four starts, and of the finished stage
+    rows = [row for part in parts for row in read_history(part)]
+    steps = [(row["_step"] + 1, row["step"], row["loss"]) for row in rows]
+    assert steps == [(record["step"], record["step"], record["loss"]) for record in metrics(settings.run_dir)]

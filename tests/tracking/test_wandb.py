@@ -1,11 +1,14 @@
 """W&B offline, read back from its files: one history per stage, lineage by reference."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from srdist.config.load import save_config
 from srdist.storage.manifest import Manifest, package_versions, write_manifest
 from srdist.tracking import open_tracker, track_stage
 from srdist.tracking.wandb_files import read_history, read_records, run_files
@@ -113,6 +116,41 @@ def test_jobs_that_follow_each_other_write_one_history(tmp_path):
     assert [row["step"] for row in rows if "loss" in row] == list(range(1, 9))
     assert [row["validation/step"] for row in rows if "validation/step" in row] == [4]
     assert [row["_step"] for row in rows] == list(range(9))
+
+
+KILLED_JOB = """
+import os, signal, sys, time
+from pathlib import Path
+from srdist.config import load_config
+from srdist.tracking import open_tracker
+
+config = load_config(sys.argv[1])
+tracker = open_tracker(config, "train")
+tracker.log({"step": 1})
+for path in Path("/proc").glob("[0-9]*"):
+    about = (path / "stat").read_text()
+    if "wandb-core" in about and about.rpartition(")")[2].split()[1] == str(os.getpid()):
+        os.kill(int(path.name), signal.SIGTERM)
+for step in range(2, 30):
+    tracker.log({"step": step})
+    time.sleep(0.05)
+tracker.close()
+print("saved")
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_that_ends_wandb_before_the_training_has_saved_does_not_end_the_training(tmp_path):
+    settings = config(tmp_path)
+    save_config(settings, tmp_path / "config.yaml")
+    command = [sys.executable, "-c", KILLED_JOB, str(tmp_path / "config.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "saved\n", done.stderr
+    assert "Weights & Biases has ended" in done.stderr
+    logged(settings, STAGE, [{"step": step} for step in range(1, 30)])  # as a training does that goes on
+    finished(run_files(tmp_path)[-1])
+    rows = [row for path in run_files(tmp_path, run_id(settings, STAGE)) for row in read_history(path)]
+    assert [row["step"] for row in rows] == list(range(1, 30))
 
 
 def finish_stage(settings, name, inputs, folder, content, **counts):

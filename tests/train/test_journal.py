@@ -1,0 +1,23 @@
+"""What a training tells its tracker when it goes on from a checkpoint."""
+
+import json
+
+from srdist.tracking.tracker import OwnFiles
+from srdist.train import journal
+from srdist.train.device import Rank
+from srdist.train.journal import Journal, metrics_path
+from srdist.train.metrics import Meter
+from tests.train.tiny_run import make_config
+
+
+def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch):
+    config, told = make_config(tmp_path, "/base", tmp_path / "deepspeed.json"), []
+    tracker = OwnFiles()
+    tracker.log = told.append
+    monkeypatch.setattr(journal, "open_tracker", lambda *_: tracker)
+    lines = [json.dumps({"step": step}) + "\n" for step in range(1, 5)]
+    metrics_path(tmp_path).parent.mkdir(parents=True)
+    metrics_path(tmp_path).write_text("".join(lines))
+    state = {"meter": Meter().state, "metrics_bytes": len("".join(lines[:3]))}
+    Journal(config, Rank(0, 1, 0), None, None, state)
+    assert told == [{"step": 1}, {"step": 2}, {"step": 3}]
