@@ -93,7 +93,7 @@ class _Pool:
             try:
                 result = self.ray.get(done)
             except self.ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, UserError):
+                if isinstance(error.cause, (UserError, OSError)):
                     raise error.cause from None
                 raise
             except (self.ray.exceptions.RayActorError, self.ray.exceptions.OutOfMemoryError) as error:

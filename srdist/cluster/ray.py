@@ -79,6 +79,7 @@ def run_tasks(
 
     Raises:
         UserError: a task raised it, or its worker died four times.
+        OSError: a task raised it.
     """
     import ray
 
@@ -107,7 +108,7 @@ def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, UserError):
+        if isinstance(error.cause, (UserError, OSError)):
             raise error.cause from None
         raise
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:

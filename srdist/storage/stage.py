@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from srdist.errors import UserError
+from srdist.storage.disk import refused_writes_told
 from srdist.storage.files import remove_asides, sha256, write_json
 from srdist.storage.manifest import Manifest, manifest_path, read_manifest, write_manifest
 
@@ -64,7 +65,8 @@ class Stage:
             overwrite: discard what was made with another config, from other inputs, or is damaged.
 
         Raises:
-            UserError: the stage was made or begun differently, is damaged, or another process is running it.
+            UserError: the stage was made or begun differently, is damaged, another process is running it, or the file
+                system refuses to write.
         """
         pending = self._pending
         with self.lock():
@@ -82,7 +84,8 @@ class Stage:
             begun = {"settings": self.settings, "inputs": self.inputs, "seconds": before}
             write_json(pending, begun)
             try:
-                counts = work()
+                with refused_writes_told(self.run_dir):
+                    counts = work()
             finally:
                 seconds = before + time.monotonic() - started
                 with suppress(OSError):  # on a full disk the work's own error says more

@@ -11,9 +11,9 @@ import sys
 from srdist.config.load import load_config
 from srdist.config.schema import Config
 from srdist.errors import UserError
+from srdist.storage.disk import refused_writes_told
 from srdist.tracking import track_stage
 from srdist.train.device import find_rank, join_ranks, leave_ranks
-from srdist.train.disk import refused_writes_told
 from srdist.train.launch import PARENT
 from srdist.train.loop import train_rank
 from srdist.train.stage import train_stage

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.errors import UserError
+from srdist.storage.disk import refused_writes_told
 from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
 from srdist.train.checkpoint import CHECKPOINTS
-from srdist.train.disk import refused_writes_told
 from srdist.train.journal import STAGE
 from srdist.train.launch import launch
 from srdist.train.settings import read_deepspeed_json

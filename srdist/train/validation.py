@@ -17,12 +17,12 @@ import numpy as np
 from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import UserError
+from srdist.storage.disk import refused_writes_told
 from srdist.storage.files import ASIDE, write_text
 from srdist.storage.tables import MIXTURE, PASSAGES, QUERIES, TASKS, TITLES, TOKENS, TRIE
 from srdist.tracking import Tracker
 from srdist.train.data import Examples
 from srdist.train.device import Rank, gather_objects, sum_over_ranks
-from srdist.train.disk import refused_writes_told
 from srdist.train.export import export_model
 from srdist.train.forward import token_losses
 from srdist.train.launch import PARENT

@@ -20,6 +20,10 @@ def user_error(number):
     raise UserError("bad record", file="corpus.jsonl", line=number, cure="mend it")
 
 
+def full_disk(number):
+    raise OSError(28, "Error", "chunk.arrow")
+
+
 def dies_once(marker: str):
     if not Path(marker).exists():
         Path(marker).touch()
@@ -50,6 +54,12 @@ def test_a_users_mistake_in_a_task_arrives_whole():
         list(run_tasks(user_error, [(7,)]))
     assert str(error.value) == "corpus.jsonl, line 7: bad record -- mend it"
     assert error.value.line == 7
+
+
+def test_a_refused_write_in_a_task_arrives_whole():
+    with pytest.raises(OSError) as error:
+        list(run_tasks(full_disk, [(7,)]))
+    assert (error.value.errno, error.value.filename) == (28, "chunk.arrow")
 
 
 def test_a_killed_worker_is_replaced(tmp_path):

@@ -1,5 +1,6 @@
 """A stage runs once, goes on after a kill, and refuses to mix what was made differently."""
 
+import errno
 import json
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_finished_stage_does_nothing_again(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     assert first.counts == {"rows": 7}
     assert first.files["out/file"]["bytes"] == 5
+
+
+def test_a_full_disk_is_told_and_the_work_goes_on_later(tmp_path):
+    def refused():
+        raise OSError(errno.ENOSPC, "Error", "out/file")
+
+    with pytest.raises(UserError, match=r"out/file: cannot write: No space left on device -- make room \(.* goes on"):
+        stage(tmp_path).run(refused)
+    assert not stage(tmp_path).is_done()
+    assert stage(tmp_path).run(writer(tmp_path, [])).counts == {"rows": 7}
 
 
 @pytest.mark.parametrize(

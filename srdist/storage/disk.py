@@ -20,7 +20,7 @@ UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIS
 def refused_writes_told(folder: Path) -> Iterator[None]:
     """Turn what Python, torch and safetensors raise when a write below `folder` fails into a UserError.
 
-    Checkpoints are written aside, so the one before is whole.
+    Files are written aside: what was there before is whole.
     """
     from safetensors import SafetensorError
 
@@ -39,5 +39,5 @@ def refused_writes_told(folder: Path) -> Iterator[None]:
     else:
         return
     free = shutil.disk_usage(folder).free / 1e9
-    cure = f"make room ({free:.2f} GB are free) or mend it; the same command goes on from the newest checkpoint"
+    cure = f"make room ({free:.2f} GB are free) or mend it; the same command goes on where it was"
     raise UserError(f"cannot write: {what}", file=file, cure=cure)
