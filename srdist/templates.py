@@ -117,6 +117,11 @@ class Segments:
         """Tokens before the title, for a query."""
         return self.start + self._encode(self.templates.query.replace("{query}", query))
 
+    def question_alone(self, query: str) -> list[int]:
+        """Tokens of a query's prompt up to the end of the query: nothing asks for a title."""
+        before, _, _ = self.templates.query.partition("{query}")
+        return self.start + self._encode(before + query)
+
     def sentence_prompts(self, sentences: list[str]) -> list[list[int]]:
         """Tokens before the title, for sentences of the corpus."""
         texts = [self.templates.sentence.replace("{sentence}", sentence) for sentence in sentences]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,10 @@ app.add_typer(bench, name="bench")
 app.add_typer(track, name="track")
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")]
+RunOrConfig = Annotated[
+    Path, typer.Argument(metavar="CONFIG|RUN", help="the experiment's YAML file, or a run's folder")
+]
+AnswerSource = Literal["top", "gold", "none"]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="override a value: --set train.learning_rate=1e-5")
 ]
@@ -69,7 +73,7 @@ def _stage_command(stage: StageCommand) -> None:
 
 
 def _index(
-    run: Annotated[Path, typer.Argument(metavar="CONFIG|RUN", help="the experiment's YAML file, or a run's folder")],
+    run: RunOrConfig,
     set: Overrides = [],
     overwrite: Overwrite = False,
     add: Annotated[str | None, typer.Option(metavar="FILE", help="add the documents of this file")] = None,
@@ -86,9 +90,29 @@ def _index(
         _run(config, tuple(stage for stage in STAGES if stage.name == "index"), overwrite)
 
 
+def _answer(
+    run: RunOrConfig,
+    set: Overrides = [],
+    overwrite: Overwrite = False,
+    source: Annotated[
+        AnswerSource, typer.Option("--from", help="passage to answer from: the best one found, a gold one, or none")
+    ] = "top",
+    debug: Debug = False,
+) -> None:
+    _set_debug(debug)
+    from srdist.cli.experiments import answer_and_print
+
+    config = load_run_or_config(run, set)
+    if source == "top":
+        _run(config, tuple(stage for stage in STAGES if stage.name == "answer"), overwrite)
+    answer_and_print(config, source, overwrite)
+
+
 for _stage in STAGES:
     if _stage.name == "index":
         app.command("index", help=f"{_stage.help} Or add and remove documents of a finished one.")(_index)
+    elif _stage.name == "answer":
+        app.command("answer", help=f"{_stage.help} Or from a gold one, or from none.")(_answer)
     else:
         _stage_command(_stage)
 
@@ -127,6 +151,33 @@ def study(
         submit_and_print(config, set)
         return
     study_and_print(config, set, cell, list_cells)
+
+
+@app.command()
+def tune(run: RunOrConfig, set: Overrides = [], overwrite: Overwrite = False, debug: Debug = False) -> None:
+    """Rank what is found for held-out training queries by every form of the score; print the best ones."""
+    _set_debug(debug)
+    from srdist.cli.experiments import tune_and_print
+
+    tune_and_print(load_run_or_config(run, set), overwrite)
+
+
+@app.command()
+def assess(
+    run: RunOrConfig,
+    pairs: Annotated[Path, typer.Argument(metavar="FILE", help="SQuAD 2.0: questions, some of them impossible")],
+    count: Annotated[
+        int | None, typer.Option(min=2, help="take so many questions, drawn by seed; all otherwise")
+    ] = None,
+    set: Overrides = [],
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Measure how well the model rejects passages that do not answer: share rejected, ROC and its area."""
+    _set_debug(debug)
+    from srdist.cli.experiments import assess_and_print
+
+    assess_and_print(load_run_or_config(run, set), pairs, count, overwrite)
 
 
 @app.command()

@@ -55,6 +55,9 @@ class TitlesConfig(Section):
     """words of a title made from the text, for documents without one"""
     replace: bool = False
     """make titles from the text for all documents, whatever title they have"""
+    constant: str | None = None
+    """one title for all documents: the model then generates passages without a title of their own, under one trie
+    over all of them (the ablation "without title"); null: every document has its title"""
     model: ModelName | None = None
     """model that writes titles for documents without one; null takes the text's first words"""
     prompt: str = "Text: {text}\nA short title for this text:"

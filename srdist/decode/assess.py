@@ -11,6 +11,7 @@ import numpy as np
 from srdist.decode.tree import TokenTree
 
 if TYPE_CHECKING:
+    from srdist.decode.model import LanguageModel
     from srdist.templates import Segments
 
 
@@ -51,6 +52,15 @@ def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, for
         logprobs = rows.run()
         scores[chunk] = [[logprobs[part].sum(dtype=np.float64) for part in pair] for pair in asked]
     return np.exp(scores)
+
+
+def assess_texts(model: LanguageModel, contexts: Sequence[Sequence[int]], segments: Segments) -> np.ndarray:
+    """Return P(rejection) and P(acceptance) after contexts that end with the separator, float64 [contexts, 2]."""
+    tree = TokenTree(model, contexts)
+    verdicts = (segments.negative, segments.positive)
+    asked = [[_ask(tree, row, tree.root, verdict) for verdict in verdicts] for row in range(len(contexts))]
+    logprobs = tree.run()
+    return np.exp([[logprobs[part].sum(dtype=np.float64) for part in pair] for pair in asked])
 
 
 def _ask(tree: TokenTree, row: int, slot: int, verdict: Sequence[int]) -> slice:

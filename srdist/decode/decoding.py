@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from srdist.decode.batches import Record
 from srdist.decode.results import Retrieval, to_record
-from srdist.storage.tables import read_test_queries
+from srdist.storage.tables import read_queries
 
 if TYPE_CHECKING:
     from srdist.decode.retriever import SelfRetriever
@@ -21,9 +21,9 @@ class Query(NamedTuple):
     gold_titles: list[str]
 
 
-def check_queries(retriever: SelfRetriever) -> None:
-    """Refuse a test query that is too long before the first one is decoded."""
-    for row in read_test_queries(retriever.config.run_dir):
+def check_queries(retriever: SelfRetriever, split: str = "test") -> None:
+    """Refuse a query of a split that is too long before the first one is decoded."""
+    for row in read_queries(retriever.config.run_dir, split):
         retriever.prompt(row["text"])
 
 
@@ -61,4 +61,19 @@ def answer(retriever: SelfRetriever, batch: Sequence[tuple[str, Retrieval]]) -> 
     return [
         {"query": query, "answer": text, "passage": r.candidates[0].passage_id if r.candidates else None}
         for (query, r), text in zip(batch, texts, strict=True)
+    ]
+
+
+def answer_alone(retriever: SelfRetriever, batch: Sequence[tuple[str, Retrieval]]) -> list[Record]:
+    """Answer queries without a passage: lines of `answers.none/answers.jsonl`."""
+    texts = retriever.answers_alone([retrieval.query for _, retrieval in batch])
+    return [{"query": query, "answer": text, "passage": None} for (query, _), text in zip(batch, texts, strict=True)]
+
+
+def judge(retriever: SelfRetriever, batch: Sequence[tuple[str, str, str, str]]) -> list[Record]:
+    """Assess (id, question, title, passage): one record each, with both verdicts' probabilities."""
+    verdicts = retriever.verdicts([pair[1:] for pair in batch])
+    return [
+        {"id": pair[0], "rejection": float(rejection), "acceptance": float(acceptance)}
+        for pair, (rejection, acceptance) in zip(batch, verdicts, strict=True)
     ]

@@ -8,6 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from srdist.storage.corpus import live_passages
+from srdist.storage.tables import read_test_queries
+
 RESULTS, RUN = "retrieve/results.jsonl", "retrieve/run.trec"
 
 
@@ -94,8 +100,33 @@ def from_record(record: dict[str, Any]) -> tuple[str, Retrieval]:
     return record["query"], Retrieval(record["text"], candidates, titles, **counts)
 
 
-def read_results(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
-    """Read `retrieve/results.jsonl`: query id and what was found for it."""
-    with open(run_dir / RESULTS, encoding="utf-8") as file:
+def read_results(run_dir: Path, results: str = RESULTS) -> Iterator[tuple[str, Retrieval]]:
+    """Read `retrieve/results.jsonl`, or another file like it: query id and what was found for it."""
+    with open(run_dir / results, encoding="utf-8") as file:
         for line in file:
             yield from_record(json.loads(line))
+
+
+def gold_retrievals(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
+    """Give each test query with its first gold passage, as if it had been found with certainty."""
+    rows = read_test_queries(run_dir)
+    wanted = pa.array({row["gold_passages"][0] for row in rows if row["gold_passages"]}, pa.string())
+    gold = {}
+    for table in live_passages(run_dir, ("id", "document", "title", "text")):
+        for passage in table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist():
+            gold[passage["id"]] = Candidate(
+                passage["id"],
+                passage["document"],
+                passage["title"],
+                passage["text"],
+                0.0,
+                0.0,
+                None,
+                None,
+                1.0,
+                None,
+                1.0,
+            )
+    for row in rows:
+        found = [gold[passage] for passage in row["gold_passages"][:1] if passage in gold]
+        yield row["id"], Retrieval(row["text"], tuple(found))

@@ -12,6 +12,7 @@ import numpy as np
 
 from srdist.config import Config, load_config
 from srdist.decode.answer import generate_answers, stop_tokens
+from srdist.decode.assess import assess_texts
 from srdist.decode.corpus import PassageTable, longest_sequence
 from srdist.decode.model import LanguageModel
 from srdist.decode.results import Retrieval
@@ -102,13 +103,38 @@ class SelfRetriever:
     def answers(self, retrievals: Sequence[Retrieval]) -> list[str]:
         """Answer queries, each from its best passage, by greedy generation; "" where nothing was found."""
         found = [index for index, retrieval in enumerate(retrievals) if retrieval.candidates]
-        prompts = [self._answer_prompt(retrievals[index]) for index in found]
-        limit = self.config.retrieve.answer_tokens
-        texts = generate_answers(self.model, self.segments.tokenizer, prompts, self._stops, limit)
         answers = [""] * len(retrievals)
+        texts = self._continue([self._answer_prompt(retrievals[index]) for index in found])
         for index, text in zip(found, texts, strict=True):
             answers[index] = text
         return answers
+
+    def answers_alone(self, queries: Sequence[str]) -> list[str]:
+        """Answer queries from what the model knows, without a passage."""
+        segments = self.segments
+        return self._continue([[*segments.question_alone(query), *segments.answer_separator] for query in queries])
+
+    def _continue(self, prompts: Sequence[Sequence[int]]) -> list[str]:
+        limit = self.config.retrieve.answer_tokens
+        return generate_answers(self.model, self.segments.tokenizer, prompts, self._stops, limit)
+
+    def verdicts(self, pairs: Sequence[tuple[str, str, str]]) -> np.ndarray:
+        """Return P(rejection) and P(acceptance) of (query, title, passage), whether the corpus has them or not.
+
+        Raises:
+            UserError: a pair is too long for the model's context.
+        """
+        contexts = [self._verdict_context(*pair) for pair in pairs]
+        return assess_texts(self.model, contexts, self.segments)
+
+    def _verdict_context(self, query: str, title: str, passage: str) -> list[int]:
+        segments = self.segments
+        (title_tokens,), (tokens,) = segments.titles([title]), segments.passages([passage])
+        start = [*segments.query_prompt(query), *title_tokens, *segments.passage_separator]
+        context = [*start, *tokens, *segments.verdict_separator]
+        if len(context) + max(len(segments.negative), len(segments.positive)) > self.model.context:
+            raise UserError(f"question and passage have {len(context)} tokens; the model's context is shorter")
+        return context
 
     @cached_property
     def _stops(self) -> list[int]:

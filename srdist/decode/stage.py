@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,28 @@ from typing import Any
 import numpy as np
 
 from srdist.config import Config
+from srdist.config.retrieve import RetrieveConfig
 from srdist.config.schema import WITHOUT_INFLUENCE
 from srdist.decode import decoding
 from srdist.decode.batches import BatchFiles, Record, lines, longest_first
 from srdist.decode.evaluator import run_batches
-from srdist.decode.results import RESULTS, RUN, read_results
+from srdist.decode.results import gold_retrievals, read_results
 from srdist.decode.shards import retrieve_by_shards
+from srdist.errors import UserError
 from srdist.storage.corpus import verified_corpus
 from srdist.storage.files import write_text, written_aside
 from srdist.storage.manifest import Manifest, verified_inputs
 from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
-from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE, read_test_queries
+from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE, read_queries
 
-RETRIEVE, ANSWERS = "retrieve", "answers"
-BATCHES, ANSWER_BATCHES = f"{RETRIEVE}/batches", f"{ANSWERS}/batches"
+RETRIEVE, ANSWERS, TUNE = "retrieve", "answers", "tune"
+BATCHES, TUNE_BATCHES = f"{RETRIEVE}/batches", f"{TUNE}/batches"
+SCORE_FORM = ("score", "title_score", "tau", "delta", "normalize_assessment")
+"""fields of `retrieve` that rank what was found"""
+
 ANSWER_FILE = f"{ANSWERS}/answers.jsonl"
-RETRIEVE_TIMES, ANSWER_TIMES = "times/retrieve.jsonl", "times/answer.jsonl"
+RETRIEVE_TIMES, TUNE_TIMES = "times/retrieve.jsonl", f"times/{TUNE}.jsonl"
 """One line a batch: `queries` in it, `seconds`, how many passages were `assessed` and `skipped`; not the same twice."""
 
 
@@ -40,6 +46,65 @@ def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
     Raises:
         UserError: an earlier stage is missing, or a query does not fit into the model's context.
     """
+    outputs = (RETRIEVE, RETRIEVE_TIMES)
+    stage = Stage(config.run_dir, "retrieve", *_retrieve_inputs(config), outputs, kept=(BATCHES,))
+    return stage.run(lambda: _retrieve_all(config, stage, "test"), overwrite=overwrite)
+
+
+def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
+    """Retrieve for the held-out training queries: `tune/results.jsonl`, with all candidates, all of them assessed.
+
+    What is found does not depend on the config's form of the score, which is to be chosen from it.
+
+    Raises:
+        UserError: no training query was held out, or as `retrieve`.
+    """
+    if not read_queries(config.run_dir, "validation"):
+        what, cure = "no training query was held out", "train with mixture.held_out_queries"
+        raise UserError(what, file=config.run_dir, cure=cure)
+    kept = config.retrieve.model_dump(exclude={*SCORE_FORM, "assess", "top_k"})
+    retrieve = RetrieveConfig(**kept, assess="all", top_k=config.retrieve.titles * config.retrieve.passages)
+    config = config.model_copy(update={"retrieve": retrieve})
+    stage = Stage(config.run_dir, TUNE, *_retrieve_inputs(config), (TUNE, TUNE_TIMES), kept=(TUNE_BATCHES,))
+    return stage.run(lambda: _retrieve_all(config, stage, "validation"), overwrite=overwrite)
+
+
+def judge_pairs(
+    config: Config, name: str, pairs: Sequence[tuple[str, str, str, str]], *, overwrite: bool = False
+) -> Path:
+    """Assess (id, question, title, passage), in the corpus or not; return a file with both verdicts' probabilities.
+
+    Args:
+        name: of the stage and its folder: `assess.<name>/verdicts.jsonl`, one pair a line, in their order.
+
+    Raises:
+        UserError: the model is not trained, or a pair is too long for its context.
+    """
+    settings = {
+        "model": {"dtype": config.model.dtype, "attention": config.model.attention},
+        **config.model_dump(mode="json", include={"templates": True, "retrieve": {"batch_queries", "threads"}}),
+    }
+    digest = hashlib.sha256(json.dumps(list(pairs)).encode()).hexdigest()
+    inputs = verified_inputs(config.run_dir, "train", MODEL) | {"pairs": digest}
+    folder, times = f"assess.{name}", f"times/assess.{name}.jsonl"
+    stage = Stage(config.run_dir, folder, settings, inputs, (folder, times), kept=(f"{folder}/batches",))
+    verdicts = config.run_dir / folder / "verdicts.jsonl"
+
+    def work() -> dict[str, Any]:
+        batches = longest_first([question + text for _, question, _, text in pairs], config.retrieve.batch_queries)
+        files = BatchFiles(config.run_dir / stage.kept[0], _work(stage, [pair[0] for pair in pairs]))
+        items = [([pairs[index] for index in batch],) for batch in batches]
+        facts = run_batches(config, "assess", items, decoding.judge, files)
+        _write_lines(verdicts, files.in_order(batches))
+        _times(config.run_dir / times, facts)
+        return {"pairs": len(pairs)}
+
+    stage.run(work, overwrite=overwrite)
+    return verdicts
+
+
+def _retrieve_inputs(config: Config) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings that a retrieval depends on, and the digests of its inputs."""
     settings = {
         "name": config.name,
         "model": {"dtype": config.model.dtype, "attention": config.model.attention},
@@ -47,61 +112,71 @@ def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
         "retrieve": config.retrieve.model_dump(mode="json", exclude={*WITHOUT_INFLUENCE["retrieve"], "answer_tokens"}),
     }
     inputs = verified_inputs(config.run_dir, "train", MODEL) | verified_inputs(config.run_dir, "prepare", QUERIES)
-    inputs |= verified_corpus(config.run_dir, TRIE, TOKENS, TITLES, PASSAGES)
-    outputs = (RETRIEVE, RETRIEVE_TIMES)
-    stage = Stage(config.run_dir, "retrieve", settings, inputs, outputs, kept=(BATCHES,))
-    return stage.run(lambda: _retrieve_all(config, stage), overwrite=overwrite)
+    return settings, inputs | verified_corpus(config.run_dir, TRIE, TOKENS, TITLES, PASSAGES)
 
 
-def answer(config: Config, *, overwrite: bool = False) -> Manifest:
-    """Answer all test queries from their best passages: `answers/answers.jsonl`, one query a line.
+def answer(config: Config, *, overwrite: bool = False, source: str = "top") -> Manifest:
+    """Answer all test queries: `answers/answers.jsonl`, one query a line.
+
+    Args:
+        source: `top`: from the best passage found; `gold`: from the first gold passage, into `answers.gold/`; `none`:
+            without a passage, into `answers.none/`. What was retrieved does not matter to the last two.
 
     Raises:
         UserError: the stage `retrieve` has not finished.
     """
-    inputs = {
-        **verified_inputs(config.run_dir, "retrieve", RETRIEVE),
-        **verified_inputs(config.run_dir, "train", MODEL),
-    }
+    run_dir, suffix = config.run_dir, "" if source == "top" else f".{source}"
+    inputs = verified_inputs(run_dir, "train", MODEL)
+    if source == "top":
+        inputs |= verified_inputs(run_dir, "retrieve", RETRIEVE)
+    else:
+        inputs |= verified_inputs(run_dir, "prepare", QUERIES) | verified_corpus(run_dir, PASSAGES)
     settings = {
         "model": {"dtype": config.model.dtype, "attention": config.model.attention},
         **config.model_dump(
             mode="json", include={"templates": True, "retrieve": {"answer_tokens", "batch_queries", "threads"}}
         ),
     }
-    outputs = (ANSWERS, ANSWER_TIMES)
-    stage = Stage(config.run_dir, "answer", settings, inputs, outputs, kept=(ANSWER_BATCHES,))
-    return stage.run(lambda: _answer_all(config, stage), overwrite=overwrite)
+    folder = ANSWERS + suffix
+    outputs = (folder, f"times/answer{suffix}.jsonl")
+    stage = Stage(run_dir, f"answer{suffix}", settings, inputs, outputs, kept=(f"{folder}/batches",))
+    return stage.run(lambda: _answer_all(config, stage, source), overwrite=overwrite)
 
 
-def _retrieve_all(config: Config, stage: Stage) -> dict[str, Any]:
+def _retrieve_all(config: Config, stage: Stage, split: str) -> dict[str, Any]:
     """Write the results and the run, without times: the same work gives the same bytes."""
-    run_dir = config.run_dir
-    queries = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in read_test_queries(run_dir)]
+    run_dir, (folder, times) = config.run_dir, stage.outputs
+    queries = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in read_queries(run_dir, split)]
     batches = longest_first([query.text for query in queries], config.retrieve.batch_queries)
     items = [[queries[index] for index in batch] for batch in batches]
-    files = BatchFiles(run_dir / BATCHES, _work(stage, [query.id for query in queries]))
-    check = decoding.check_queries
+    files = BatchFiles(run_dir / stage.kept[0], _work(stage, [query.id for query in queries]))
+    check = functools.partial(decoding.check_queries, split=split)
     if config.retrieve.shards > 1:
         facts = retrieve_by_shards(config, items, files, check)
     else:
         facts = run_batches(config, "retrieve", [(batch,) for batch in items], decoding.retrieve, files, check)
-    _write_lines(run_dir / RESULTS, files.in_order(batches))
-    write_run(run_dir / RUN, _rankings(run_dir), config.name)
-    return {**_counts(run_dir), **_times(run_dir / RETRIEVE_TIMES, facts)}
+    results = f"{folder}/results.jsonl"
+    _write_lines(run_dir / results, files.in_order(batches))
+    write_run(run_dir / folder / "run.trec", _rankings(run_dir, results), config.name)
+    return {**_counts(run_dir, results), **_times(run_dir / times, facts)}
 
 
-def _answer_all(config: Config, stage: Stage) -> dict[str, Any]:
-    run_dir = config.run_dir
-    found = [(query, replace(r, candidates=r.candidates[:1], titles=())) for query, r in read_results(run_dir)]
+def _answer_all(config: Config, stage: Stage, source: str) -> dict[str, Any]:
+    run_dir, (folder, times) = config.run_dir, stage.outputs
+    if source == "top":
+        found = [(query, replace(r, candidates=r.candidates[:1], titles=())) for query, r in read_results(run_dir)]
+    else:
+        found = list(gold_retrievals(run_dir))
+    decode = decoding.answer_alone if source == "none" else decoding.answer
     texts = [r.query + (r.candidates[0].text if r.candidates else "") for _, r in found]
     batches = longest_first(texts, config.retrieve.batch_queries)
-    files = BatchFiles(run_dir / ANSWER_BATCHES, _work(stage, [query for query, _ in found]))
+    files = BatchFiles(run_dir / stage.kept[0], _work(stage, [query for query, _ in found]))
     items = [([found[index] for index in batch],) for batch in batches]
-    facts = run_batches(config, "answer", items, decoding.answer, files)
-    _write_lines(run_dir / ANSWER_FILE, files.in_order(batches))
-    _times(run_dir / ANSWER_TIMES, facts)
-    with open(run_dir / ANSWER_FILE, encoding="utf-8") as file:
+    facts = run_batches(config, "answer", items, decode, files)
+    answers = run_dir / folder / "answers.jsonl"
+    _write_lines(answers, files.in_order(batches))
+    _times(run_dir / times, facts)
+    with open(answers, encoding="utf-8") as file:
         return {"queries": len(found), "answers": sum(bool(json.loads(line)["answer"]) for line in file)}
 
 
@@ -115,14 +190,14 @@ def _write_lines(path: Path, found: Iterable[str]) -> None:
         file.writelines(found)
 
 
-def _rankings(run_dir: Path) -> Iterable[tuple[str, list[tuple[str, float]]]]:
-    for query, retrieval in read_results(run_dir):
+def _rankings(run_dir: Path, results: str) -> Iterable[tuple[str, list[tuple[str, float]]]]:
+    for query, retrieval in read_results(run_dir, results):
         yield query, [(candidate.passage_id, candidate.score) for candidate in retrieval.candidates]
 
 
-def _counts(run_dir: Path) -> dict[str, int]:
+def _counts(run_dir: Path, results: str) -> dict[str, int]:
     counts = dict.fromkeys(("queries", "queries_without_candidates", "candidates", "assessed", "skipped"), 0)
-    for _, retrieval in read_results(run_dir):
+    for _, retrieval in read_results(run_dir, results):
         counts["queries"] += 1
         counts["queries_without_candidates"] += not retrieval.candidates
         counts["candidates"] += len(retrieval.candidates)

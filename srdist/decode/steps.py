@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from srdist.config.retrieve import RetrieveConfig
 from srdist.decode.assess import Context, assess
@@ -71,9 +73,13 @@ class Steps:
         roots = {place: trie.passage_root(titles[place[0]][place[1]].number) for place in places}
         below = [place for place in places if roots[place] >= 0]  # the others have one distinct passage
         starts = [Start(row, titles[row][index].slot, separator, roots[row, index]) for row, index in below]
-        leaves = beam_search(tree, Level.passages(trie), starts, retrieve.passage_beams, retrieve.passages)
+        level = Level.passages(trie) if retrieve.complete else Level.whole_passages(trie)
+        leaves = beam_search(tree, level, starts, retrieve.passage_beams, retrieve.passages)
         searched = dict(zip(below, leaves, strict=True))
         found: list[list[FoundPassage]] = [[] for _ in titles]
+        if not retrieve.complete:
+            single = [place for place in places if place not in searched]
+            searched |= self._whole_singles(tree, titles, single, roots)
         for row, index in places:
             for leaf in searched.get((row, index), []):
                 context = Context(row, leaf.slot, self._until_verdict(leaf.number, leaf.fed))
@@ -83,6 +89,26 @@ class Steps:
                 context = Context(row, titles[row][index].slot, [*separator, *self._until_verdict(passage, 0)])
                 found[row].append(self._found(index, passage, 0.0, context))
         return found
+
+    def _whole_singles(
+        self,
+        tree: TokenTree,
+        titles: Sequence[Sequence[Found]],
+        places: Sequence[tuple[int, int]],
+        roots: Mapping[tuple[int, int], int],
+    ) -> dict[tuple[int, int], list[Found]]:
+        """Return the passage of each title that has one distinct one, scored to its end."""
+        separator, added = self.segments.passage_separator, []
+        for row, index in places:
+            tokens = self.trie.passage_tokens(~roots[row, index]).tolist()
+            first = tree.add(row, titles[row][index].slot, [*separator, *tokens])
+            slots = range(first + len(separator) - 1, first + len(separator) + len(tokens))
+            added.append((slots[-1], len(tokens), tree.ask_chain(row, slots, [*tokens, self.trie.passage_end])))
+        logprobs = tree.run() if added else np.empty(0)
+        return {
+            (row, index): [Found(~roots[row, index], float(logprobs[part].sum(dtype=np.float64)), slot, fed)]
+            for (row, index), (slot, fed, part) in zip(places, added, strict=True)
+        }
 
     def judge(self, titles: Sequence[Found], found: Sequence[FoundPassage], k: int) -> Judge:
         """Return the judge of a query's passages."""

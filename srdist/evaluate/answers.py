@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from srdist.evaluate.measures import mean
+from srdist.evaluate.records import JudgedQuery
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -27,6 +31,19 @@ def f1(answer: str | None, accepted: Iterable[str]) -> float:
         return 0.0
     words = normalise(answer).split()
     return max((_overlap(words, normalise(gold).split()) for gold in accepted), default=0.0)
+
+
+def measure_answers(queries: Sequence[JudgedQuery], answers: Mapping[str, str]) -> dict[str, Any]:
+    """Return means over the queries with accepted answers (None without any); no answer counts zero."""
+    answered = [query for query in queries if query.answers]
+    exact = {query.id: exact_match(answers.get(query.id), query.answers) for query in answered}
+    overlap = {query.id: f1(answers.get(query.id), query.answers) for query in answered}
+    return {
+        "EM": mean(exact) if answered else None,
+        "F1": mean(overlap) if answered else None,
+        "queries": len(answered),
+        "missing_predictions": sum(not answers.get(query.id) for query in answered),
+    }
 
 
 def _overlap(words: list[str], gold: list[str]) -> float:

@@ -106,6 +106,6 @@ def read_retrievals(run_dir: Path) -> dict[str, dict[str, Any]]:
     return {record["query"]: record for record in read_records(run_dir / "retrieve" / "results.jsonl")}
 
 
-def read_answers(run_dir: Path) -> dict[str, str]:
-    """Return query id -> generated answer."""
-    return {record["query"]: record["answer"] for record in read_records(run_dir / "answers" / "answers.jsonl")}
+def read_answers(run_dir: Path, folder: str = "answers") -> dict[str, str]:
+    """Return query id -> generated answer; `answers.gold` and `answers.none` are those from a gold passage or none."""
+    return {record["query"]: record["answer"] for record in read_records(run_dir / folder / "answers.jsonl")}

@@ -7,7 +7,7 @@ from typing import Any
 
 from srdist.baselines.stage import SYSTEM_NAMES, baseline_inputs
 from srdist.config.schema import Config
-from srdist.evaluate.answers import exact_match, f1
+from srdist.evaluate.answers import exact_match, f1, measure_answers
 from srdist.evaluate.failures import count_failures, failure_kind
 from srdist.evaluate.fusion import fuse
 from srdist.evaluate.measures import (
@@ -96,7 +96,7 @@ def _work(config: Config) -> dict[str, Any]:
         },
         "systems": measured,
         "outcomes": count_failures(failures.values()),
-        "answers": _measure_answers(queries, answers),
+        "answers": measure_answers(queries, answers),
     }
     records = (_per_query(query, levels, titles, answers) | {"outcome": failures[query.id]} for query in queries)
     lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
@@ -141,19 +141,6 @@ def _measure_titles(config: Config, queries: list[JudgedQuery], titles: Rankings
     measures = parse_measures(f"Success@{cutoff}" for cutoff in sorted({1, config.retrieve.titles}))
     scores = score_queries(measures, {query.id: query.titles for query in queries}, titles)
     return {name: mean(values) for name, values in scores.items()}
-
-
-def _measure_answers(queries: list[JudgedQuery], answers: dict[str, str]) -> dict[str, Any]:
-    """Return means over the queries with accepted answers (None without any); no answer counts zero."""
-    answered = [query for query in queries if query.answers]
-    exact = {query.id: exact_match(answers.get(query.id), query.answers) for query in answered}
-    overlap = {query.id: f1(answers.get(query.id), query.answers) for query in answered}
-    return {
-        "EM": mean(exact) if answered else None,
-        "F1": mean(overlap) if answered else None,
-        "queries": len(answered),
-        "missing_predictions": sum(not answers.get(query.id) for query in answered),
-    }
 
 
 def _per_query(query: JudgedQuery, levels: dict[str, Levels], titles: Rankings, answers: dict[str, str]) -> dict:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from srdist.config.schema import Config, TemplatesConfig
 from srdist.corpus.passages import split_document
 from srdist.corpus.records import Document
-from srdist.corpus.titles import make_titler, title_of
+from srdist.corpus.titles import make_titler, normalise_title, title_of
 from srdist.storage.partitions import write_partition
 from srdist.templates import Segments, load_tokenizer
 
@@ -75,6 +75,8 @@ def write_chunk(path: Path, documents: list[Document], config: Config) -> int:
 
 def _title(document: Document, config: Config) -> str:
     settings = config.corpus.titles
+    if settings.constant is not None:
+        return normalise_title(settings.constant, settings.lowercase)
     if settings.replace:
         document = dataclasses.replace(document, title="")
     return title_of(document, _titler(settings, config.corpus.language), settings.lowercase)

@@ -53,6 +53,8 @@ def prepare_settings(config: Config) -> dict[str, Any]:
     for source in (*settings["corpus"]["documents"], *settings["corpus"]["queries"]):
         source.pop("path")
         source.pop("qrels", None)
+    if config.corpus.titles.constant is None:  # a run made before there was this option is not made differently
+        settings["corpus"]["titles"].pop("constant")
     return settings
 
 

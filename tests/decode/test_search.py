@@ -77,6 +77,28 @@ def test_passages_of_several_titles_and_queries_equal_plain_beam_searches(retrie
         assert_same(found, [(first + number, logprob) for number, logprob in expected])
 
 
+@pytest.mark.parametrize("width, keep", [(1, 1), (2, 2), (20, 20)])
+def test_without_completion_passages_are_searched_to_their_end(tmp_path, width, keep):
+    corpus = {
+        "sea": ["the sea\nis old", "the sea", "the sea is salt\n", "the sea is salt\nand old", "the salt"],
+        "p": ["one"],
+    }
+    config = make_run(tmp_path, corpus, partitions=1, sharpness=5.0, complete=False, passages=keep, passage_beams=width)
+    retriever = SelfRetriever.load(config.run_dir, config)
+    trie, segments, prompt = retriever.trie, retriever.segments, retriever.segments.query_prompt("old?")
+    tree = retriever.tree(["old?"])
+    titles, _ = retriever.steps.find_titles(tree, 1, Level.titles(trie))
+    (found,) = retriever.steps.find_passages(tree, titles)
+    for index, title in enumerate(titles[0]):
+        passages = trie.passages_of(title.number)
+        sequences = [[*trie.passage_tokens(passage).tolist(), trie.passage_end] for passage in passages]
+        context = [*prompt, *trie.title_tokens(title.number), *segments.passage_separator]
+        expected = decoder.beam_search(retriever.model.network, context, sequences, width, keep)
+        mine = [item for item in found if item.title == index]
+        assert [item.passage - passages.start for item in mine] == [number for number, _ in expected]
+        assert [item.logprob for item in mine] == pytest.approx([logprob for _, logprob in expected], abs=1e-4)
+
+
 def test_full_width_equals_generate(retriever):
     prompt = retriever.segments.query_prompt(QUERIES_TEXT[0])
     trie = decoder.token_trie(dict(enumerate(title_sequences(retriever.trie))))

@@ -5,7 +5,8 @@ from contextlib import nullcontext
 
 import pytest
 
-from srdist.decode import evaluator, shards, stage
+from srdist.decode import evaluator, results, shards, stage
+from srdist.decode.results import RESULTS, RUN
 from srdist.decode.retriever import SelfRetriever
 from srdist.errors import UserError
 from srdist.storage.runs import read_run
@@ -40,7 +41,7 @@ def run(tmp_path):
 
 
 def outputs(config):
-    return {name: (config.run_dir / name).read_bytes() for name in (stage.RESULTS, stage.RUN)}
+    return {name: (config.run_dir / name).read_bytes() for name in (RESULTS, RUN)}
 
 
 def records(path):
@@ -50,22 +51,22 @@ def records(path):
 def test_results_and_run_hold_the_test_queries_in_order(run):
     config = run()
     manifest = stage.retrieve(config)
-    lines = records(config.run_dir / stage.RESULTS)
+    lines = records(config.run_dir / RESULTS)
     assert [(line["query"], line["text"]) for line in lines] == [(f"q{n}", text) for n, text in enumerate(QUERIES)]
     assert {len(line["candidates"]) for line in lines} == {5}
-    found = read_run(config.run_dir / stage.RUN)
+    found = read_run(config.run_dir / RUN)
     for line in lines:
         assert list(found[line["query"]]) == [candidate["passage_id"] for candidate in line["candidates"]]
     counts = manifest.counts
     assert counts["queries"] == 7 and counts["candidates"] == 35
     assert counts["assessed"] == sum(line["assessed"] for line in lines)
-    assert set(manifest.files) == {stage.RESULTS, stage.RUN, stage.RETRIEVE_TIMES}
+    assert set(manifest.files) == {RESULTS, RUN, stage.RETRIEVE_TIMES}
 
 
 def test_results_hold_all_titles_and_passages_found_and_what_was_missed(run):
     config = run(titles=2, title_beams=2, passages=1, passage_beams=1, top_k=1)
     stage.retrieve(config)
-    for line in records(config.run_dir / stage.RESULTS):
+    for line in records(config.run_dir / RESULTS):
         assert len(line["candidates"]) == 1 and len(line["titles"]) == 2
         logprobs = [title["logprob"] for title in line["titles"]]
         assert logprobs == sorted(logprobs, reverse=True)
@@ -188,6 +189,26 @@ def test_answers_go_on_after_a_kill_with_the_same_bytes(run, monkeypatch):
     assert len(calls) == 2 + 3
     files = [(config.run_dir / stage.ANSWER_FILE).read_bytes() for config in (whole, broken)]
     assert files[0] == files[1]
+
+
+def test_answers_from_gold_passages_and_from_none(run, monkeypatch):
+    config = run(answer_tokens=4)
+    gold = {"q1": "salt-1", "q3": "river-0"}
+    rows = [
+        {"id": f"q{n}", "text": text, "gold_passages": [gold[f"q{n}"]] if f"q{n}" in gold else []}
+        for n, text in enumerate(QUERIES)
+    ]
+    monkeypatch.setattr(results, "read_test_queries", lambda _: rows)
+    retriever = SelfRetriever.load(config.run_dir, config)
+    stage.answer(config, source="gold")
+    lines = {line["query"]: line for line in records(config.run_dir / "answers.gold/answers.jsonl")}
+    assert {query: line["passage"] for query, line in lines.items() if line["passage"]} == gold
+    for query, found in results.gold_retrievals(config.run_dir):
+        assert lines[query]["answer"] == (retriever.answer(found) if query in gold else "")
+    stage.answer(config, source="none")
+    lines = records(config.run_dir / "answers.none/answers.jsonl")
+    assert [line["answer"] for line in lines] == [retriever.answers_alone([text])[0] for text in QUERIES]
+    assert not (config.run_dir / "answers").exists()
 
 
 def test_answers_need_the_results(run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,6 +26,31 @@ def queries(path: Path, bad: BadRecords) -> Iterator[tuple[RawRecord, Query]]:
     for record, query in bad.parsed(_questions(path, bad), _query):
         if query is not None:
             yield record, query
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and the paragraph it was asked about; `impossible`: the paragraph does not answer it."""
+
+    id: str
+    question: str
+    title: str
+    text: str
+    impossible: bool
+
+
+def pairs(path: Path, bad: BadRecords) -> Iterator[Pair]:
+    """Give every question of a SQuAD 2.0 file, impossible or not, with its paragraph."""
+    articles = {document.id: document for _, document in documents(path, bad)}
+    for _, pair in bad.parsed(_questions(path, bad), lambda item: _pair(item, articles)):
+        yield pair
+
+
+def _pair(item: tuple[Any, Gold], articles: dict[str, Document]) -> Pair:
+    question, gold = fields.as_object(item[0], "the question"), item[1]
+    article, impossible = articles[gold.document], bool(question.get("is_impossible"))
+    identifier, text = fields.identifier(question, "id"), fields.text(question, "question")
+    return Pair(identifier, text, article.title, article.paragraphs[gold.paragraph], impossible)
 
 
 def _articles(path: Path) -> Iterator[RawRecord]:
