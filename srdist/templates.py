@@ -21,6 +21,7 @@ from srdist.config.schema import TemplatesConfig
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
+    import tokenizers
     from transformers import PreTrainedTokenizerBase
 
 
@@ -53,7 +54,15 @@ class Segments:
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Tokenize each text on its own, without special tokens."""
-        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @cached_property
+    def _backend(self) -> tokenizers.Tokenizer:
+        """The Rust tokenizer alone: `transformers` makes masks and dicts of every text besides, a fifth of the time."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        return backend
 
     def _encode(self, text: str) -> list[int]:
         return self.encode([text])[0]

@@ -14,11 +14,16 @@ Place = tuple[int, int]
 """partition and row of a passage"""
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array: as it is mapped, where it is one (`combine_chunks` copies even then)."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 class Lists:
     """A column of lists of integers, read row by row without touching the others."""
 
     def __init__(self, column: pa.ChunkedArray):
-        array = column.combine_chunks()
+        array = whole(column)
         self.values, self.offsets = array.values.to_numpy(), array.offsets.to_numpy()
 
     def __getitem__(self, row: int) -> np.ndarray:
@@ -30,9 +35,9 @@ class Partition:
 
     def __init__(self, titles: pa.Table, passages: pa.Table, tokens: pa.Table):
         self.titles, self.passages = titles, passages
-        self.title_row = passages["title"].combine_chunks().to_numpy()
+        self.title_row = whole(passages["title"]).to_numpy()
         self.first_passage, self.owned = (titles[name].to_numpy() for name in ("first_passage", "passages"))
-        self.texts, self.documents = (passages[name].combine_chunks() for name in ("text", "document"))
+        self.texts, self.documents = (whole(passages[name]) for name in ("text", "document"))
         self.tokens, self.title_tokens = Lists(tokens["tokens"]), Lists(titles["tokens"])
         self.sentences = Lists(passages["sentences"])
 
