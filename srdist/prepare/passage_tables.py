@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,14 @@ class Partition:
         self.texts, self.documents = (whole(passages[name]) for name in ("text", "document"))
         self.tokens, self.title_tokens = Lists(tokens["tokens"]), Lists(titles["tokens"])
         self.sentences = Lists(passages["sentences"])
+
+    @cached_property
+    def place_in_document(self) -> np.ndarray:
+        """Number of each passage in its document, from 0; the passages of a document stand side by side."""
+        document = self.documents.dictionary_encode().indices.to_numpy()
+        rows = np.arange(len(document))
+        begins = np.append(True, document[1:] != document[:-1])[: len(document)]
+        return rows - np.maximum.accumulate(np.where(begins, rows, 0))
 
     def segments(self, row: int, limit: int | None) -> tuple[list[int], list[int]]:
         """Return a passage's title tokens and its tokens, no more than one beyond `limit` of these."""

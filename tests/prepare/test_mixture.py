@@ -23,6 +23,7 @@ PHASES = [
     {"name": "fixed", "epochs": 3, "sentences": "all", "questions": 2},
     {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
     {"name": "sentence", "epochs": 3, "sentences": 1},
+    {"name": "leading", "windows": 1, "passages_per_document": 1, "target_tokens": 0},
     {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
 ]
 
@@ -56,7 +57,7 @@ def texts(config, phase, epoch):
 def test_epochs_share_a_folder_only_where_nothing_is_drawn(prepared):
     config, _ = prepared
     folders = Counter(path.parent.name for path in config.run_dir.glob("mixture/*/epoch-*"))
-    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "queries": 2}
+    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "leading": 1, "queries": 2}
 
 
 def test_counts_are_over_all_epochs(prepared):
@@ -73,6 +74,18 @@ def test_counts_are_over_all_epochs(prepared):
         for tokens in part["tokens"].to_pylist()
     )
     assert manifest.counts["training_tokens"] == tokens
+
+
+def test_leading_passages_give_an_example_a_document(prepared):
+    config, manifest = prepared
+    passages = [row for part in open_partitions(config.run_dir / "passages") for row in part.to_pylist()]
+    first = [row["text"] for row in passages if row["id"] == f"{row['document']}-0"]
+    inputs = texts(config, "leading", 0)
+    assert len(inputs) == len(first) == manifest.counts["documents"] < len(passages)
+    assert manifest.counts["leading/indexing"] == len(first)
+    numbers = [{word for word in text.lower().split() if word.startswith(("number", "place"))} for text in first]
+    seen = [{word for word in text.split() if word.startswith(("number", "place"))} for text in inputs]
+    assert any(seen) and all(words <= known for words, known in zip(seen, numbers, strict=True))
 
 
 def test_views_are_new_in_every_epoch(prepared):
@@ -136,7 +149,7 @@ def test_a_partition_written_again_has_the_same_bytes(prepared, tmp_path):
     again = digests(tmp_path, "mixture")
     made = digests(run, "mixture")
     indexing = [name for name in again if "queries" not in name]
-    assert len(indexing) == 6
+    assert len(indexing) == 7
     assert all(again[name] == made[name] for name in indexing)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")}
     assert write_mixture_partition(tmp_path, 1, moved, []) == counts, "what is there is counted, not written again"
