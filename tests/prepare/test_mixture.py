@@ -182,7 +182,7 @@ def test_hard_negatives_are_those_that_bm25_ranks_first(prepared, tmp_path):
     resolved, place = gold_of(config, tables)
     assert mine_negatives(config.run_dir, tmp_path / "ranked.arrow", config, [resolved]) == 1
     ranked = read_ranked(tmp_path / "ranked.arrow")[resolved.query.id]
-    phase = config.mixture.phases[3]
+    phase = config.mixture.phases[-1]
     far_only = config.model_copy(update={"mixture": config.mixture.model_copy(update={"same_document_negatives": 0})})
     few = {resolved.query.id: ranked[:6]}
     for epoch in range(3):
