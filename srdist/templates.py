@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import tokenizers
     from transformers import PreTrainedTokenizerBase
 
+BATCH = 256
+"""texts tokenized together: the tokenizer keeps some hundred bytes for each token until their ids are taken"""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -54,7 +57,9 @@ class Segments:
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Tokenize each text on its own, without special tokens."""
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+        batches = (texts[begin : begin + BATCH] for begin in range(0, len(texts), BATCH))
+        encoded = (self._backend.encode_batch_fast(batch, add_special_tokens=False) for batch in batches)
+        return [encoding.ids for batch in encoded for encoding in batch]
 
     @cached_property
     def _backend(self) -> tokenizers.Tokenizer:

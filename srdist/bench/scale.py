@@ -30,7 +30,7 @@ from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, TRIE, read_te
 from srdist.templates import load_tokenizer
 from srdist.trie.stage import build_index
 
-CHUNK, PARTITION = 1_000, 10_000
+CHUNK, PARTITION = 1_000, 4_000
 """documents of a chunk and of a partition"""
 WARM_UP, WARM_CHUNK = 1_000, 50
 """documents of the corpus that workers warm up on, and of its chunks"""
