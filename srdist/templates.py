@@ -21,7 +21,11 @@ from srdist.config.schema import TemplatesConfig
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
+    import tokenizers
     from transformers import PreTrainedTokenizerBase
+
+BATCH = 256
+"""texts tokenized together: the tokenizer keeps some hundred bytes for each token until their ids are taken"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,17 @@ class Segments:
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Tokenize each text on its own, without special tokens."""
-        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        batches = (texts[begin : begin + BATCH] for begin in range(0, len(texts), BATCH))
+        encoded = (self._backend.encode_batch_fast(batch, add_special_tokens=False) for batch in batches)
+        return [encoding.ids for batch in encoded for encoding in batch]
+
+    @cached_property
+    def _backend(self) -> tokenizers.Tokenizer:
+        """The Rust tokenizer alone: `transformers` makes masks and dicts of every text besides, a fifth of the time."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        return backend
 
     def _encode(self, text: str) -> list[int]:
         return self.encode([text])[0]

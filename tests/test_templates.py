@@ -73,6 +73,15 @@ def test_marker_text_in_a_query_changes_nothing_else(segments, parts):
     assert example.tokens == prompt + after
 
 
+def test_many_texts_have_the_tokens_that_transformers_gives_each_whatever_was_cut_or_padded_before(segments):
+    texts = [f"{text} {number}" for number in range(200) for text in TEXTS[:3]]
+    wanted = [segments.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    other = Segments(TemplatesConfig(), segments.tokenizer)
+    segments.tokenizer(texts[:2], truncation=True, max_length=3, padding="max_length")
+    assert other.encode(texts) == wanted
+    assert other.encode([]) == []
+
+
 def test_braces_in_a_text_are_only_text(segments):
     (tokens,) = segments.passages(["a {title} of {passage}"])
     assert segments.tokenizer.decode(tokens) == " a {title} of {passage}"

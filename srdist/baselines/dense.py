@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,15 +33,12 @@ def load_encoder(model: str) -> SentenceTransformer:
     Raises:
         UserError: sentence-transformers or the model is not there.
     """
-    try:
-        import faiss  # noqa: F401
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-    except ImportError as error:
-        cure = 'pip install "srdist[dense]"'
-        raise UserError(f"dense baselines need the Python package {error.name}", cure=cure) from None
+    check_encoder(model)
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
     logging.disable_progress_bar()
-    local = model.startswith(("/", PACKAGE))
+    local = _is_local(model)
     folder = str(locate(Path(model))) if local else model
     try:
         return SentenceTransformer(folder, local_files_only=local)
@@ -48,6 +46,24 @@ def load_encoder(model: str) -> SentenceTransformer:
         reason = str(error).strip().splitlines()[0]
         what = f"cannot load the dense baseline's model ({reason})"
         raise UserError(what, file=model, cure="correct baselines.dense.model") from None
+
+
+def check_encoder(model: str) -> None:
+    """Refuse missing packages and a local model that is not there; a hub model is taken to be there."""
+    for package in ("faiss", "sentence_transformers"):
+        if find_spec(package) is None:
+            cure = 'pip install "srdist[dense]"'
+            raise UserError(f"dense baselines need the Python package {package}", cure=cure)
+    if not _is_local(model):
+        return
+    folder = locate(Path(model))
+    if not any((folder / name).is_file() for name in ("modules.json", "config.json")):
+        what = "the dense baseline's model is not here: neither modules.json nor config.json"
+        raise UserError(what, file=model, cure="correct baselines.dense.model")
+
+
+def _is_local(model: str) -> bool:
+    return model.startswith(("/", PACKAGE))
 
 
 def save_encoder(encoder: SentenceTransformer, folder: Path) -> None:

@@ -13,7 +13,7 @@ from srdist.config.baselines import Baseline
 from srdist.config.schema import Config
 from srdist.progress import progress_bar
 from srdist.storage.corpus import verified_corpus
-from srdist.storage.manifest import Manifest, verified_inputs
+from srdist.storage.manifest import Manifest, manifest_path, verified_inputs
 from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
 from srdist.storage.tables import PASSAGES, QUERIES, TITLES
@@ -52,6 +52,19 @@ def baselines(config: Config, *, overwrite: bool = False) -> Manifest:
     )
     first = next(iter(manifests.values()))
     return stage.run(lambda: {**first.counts, "systems": len(manifests)}, overwrite=True)
+
+
+def check_baselines(config: Config) -> None:
+    """Refuse a baseline whose packages or local model are not there; those that have finished need none.
+
+    Raises:
+        UserError: names what is missing.
+    """
+    waiting = [s for s in config.baselines.systems if not manifest_path(config.run_dir, _stage_name(s)).exists()]
+    if set(waiting) - {"bm25"}:
+        from srdist.baselines.dense import check_encoder
+
+        check_encoder(config.baselines.dense.model)
 
 
 def baseline_inputs(config: Config) -> dict[str, str]:

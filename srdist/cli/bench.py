@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+SIZES = [10_000, 50_000, 100_000, 200_000]
 bench = typer.Typer(
     help="Measure on this machine, side by side with plain references: ratios, and figures with their unit.",
     no_args_is_help=True,
@@ -84,3 +85,37 @@ def evaluate(
 
     config = load_config(run_dir / "config.yaml").model_copy(update={"output": run_dir.resolve()})
     show_figures(f"evaluate: {run_dir}", measure(config, batches=batches, repeats=repeats), json)
+
+
+@bench.command()
+def prepare(
+    documents: Annotated[Path | None, typer.Option(help="Corpus of format jsonl; none: vital articles.")] = None,
+    count: Annotated[int, typer.Option(min=64, help="Documents that are taken of it.")] = 4_000,
+    model: Annotated[Path, typer.Option(help="Folder of a model with the tokenizer.")] = Path("runs/base/smollm2-135m"),
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
+) -> None:
+    """Measure stage prepare against the bare tokenizer, with one worker and two, and its memory."""
+    from srdist.bench.figures import show_figures
+    from srdist.bench.prepare import measure
+
+    figures = measure(documents, count, model)
+    show_figures(f"prepare: {count:,} documents of {documents or 'the vital articles'}", figures, json)
+
+
+@bench.command()
+def scale(
+    enwiki: Annotated[Path, typer.Option(help="Documents of an encyclopedia: gzip of JSON lines.")],
+    dictd: Annotated[Path, typer.Option(help="Folder of dictionaries: gcide, wn and foldoc.")] = Path(
+        "/usr/share/dictd"
+    ),
+    documents: Annotated[list[int], typer.Option(min=100, help="Sizes, one a --documents.")] = SIZES,
+    model: Annotated[Path, typer.Option(help="Folder of a model with the tokenizer.")] = Path("runs/base/smollm2-135m"),
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
+) -> None:
+    """Measure what prepare, index and retrieve cost as a corpus of real titles grows: minutes to an hour."""
+    from srdist.bench.dictionaries import corpus
+    from srdist.bench.figures import show_figures
+    from srdist.bench.scale import measure
+
+    figures = measure(list(corpus(enwiki, dictd, max(documents))), documents, model)
+    show_figures(f"scale: {min(documents):,} to {max(documents):,} documents", figures, json)

@@ -104,6 +104,10 @@ STAGES = (
 
 def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> None:
     """Run stages in order and close with a table of what was made and where."""
+    if any(stage.name == "baselines" for stage in stages):
+        from srdist.baselines.stage import check_baselines
+
+        check_baselines(config)
     table = Table("stage", "made", "where", "time", title=f"{config.name}: {config.run_dir}", title_justify="left")
     for stage in stages:
         path = manifest_path(config.run_dir, stage.name)

@@ -45,6 +45,9 @@ class PhaseConfig(Section):
     """indexing examples per passage: a random sentence, about a third of its words dropped; half of them shuffled"""
     questions: Count = 0
     """indexing examples per passage: a question each, written by `mixture.views.question_model`"""
+    passages_per_document: Positive | None = None
+    """indexing examples of no more than so many leading passages of each document; null: of all. With titles alone as
+    targets, the examples then grow with the documents, and long documents are not taught more often than others"""
     retrievals: Count = 0
     """retrieval examples per training query and gold passage (the paper repeats them twice)"""
     positives: Count = 0

@@ -55,6 +55,9 @@ def _packed(paragraph: str, spans: list[Span], words: int) -> Iterator[list[Span
 def _cut(paragraph: str, spans: list[Span], words: int) -> Iterator[tuple[Span, int]]:
     """Give each sentence, or its pieces of `words` words, with the number of its words."""
     for start, end in spans:
+        if (length := len(paragraph[start:end].split())) <= words:
+            yield (start, end), length
+            continue
         found = [match.span() for match in WORD.finditer(paragraph, start, end)]
         for first in range(0, len(found), words):
             piece = found[first : first + words]

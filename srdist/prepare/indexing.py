@@ -30,17 +30,19 @@ class IndexingExamples:
         self.views = Views(config.mixture.views, config.corpus.language)
 
     def examples(self, phase: PhaseConfig, epoch: int) -> Iterator[Example]:
-        """Give the examples of every passage, in the order of the partition."""
+        """Give the examples of every passage that the phase takes, in the order of the partition."""
         if not (phase.sentences or phase.windows or phase.spans or phase.dropped or phase.questions):
             return
         passages = self.partition.passages
+        leading = self.partition.place_in_document < (phase.passages_per_document or passages.num_rows)
         for begin in range(0, passages.num_rows, BATCH):
             rows = passages.slice(begin, BATCH)
             inputs: list[tuple[int, str]] = []
             for row, (identifier, text) in enumerate(
                 zip(rows["id"].to_pylist(), rows["text"].to_pylist(), strict=True), start=begin
             ):
-                inputs += [(row, view) for view in self._views(phase, epoch, row, identifier, text)]
+                if leading[row]:
+                    inputs += [(row, view) for view in self._views(phase, epoch, row, identifier, text)]
             texts = [text.lower() if self.mixture.views.lowercase else text for _, text in inputs]
             for (row, _), prompt in zip(inputs, self.segments.sentence_prompts(texts), strict=True):
                 title, tokens = self.partition.segments(row, phase.target_tokens)

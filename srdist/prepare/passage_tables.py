@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,16 @@ Place = tuple[int, int]
 """partition and row of a passage"""
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array: as it is mapped, where it is one (`combine_chunks` copies even then)."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 class Lists:
     """A column of lists of integers, read row by row without touching the others."""
 
     def __init__(self, column: pa.ChunkedArray):
-        array = column.combine_chunks()
+        array = whole(column)
         self.values, self.offsets = array.values.to_numpy(), array.offsets.to_numpy()
 
     def __getitem__(self, row: int) -> np.ndarray:
@@ -30,11 +36,19 @@ class Partition:
 
     def __init__(self, titles: pa.Table, passages: pa.Table, tokens: pa.Table):
         self.titles, self.passages = titles, passages
-        self.title_row = passages["title"].combine_chunks().to_numpy()
+        self.title_row = whole(passages["title"]).to_numpy()
         self.first_passage, self.owned = (titles[name].to_numpy() for name in ("first_passage", "passages"))
-        self.texts, self.documents = (passages[name].combine_chunks() for name in ("text", "document"))
+        self.texts, self.documents = (whole(passages[name]) for name in ("text", "document"))
         self.tokens, self.title_tokens = Lists(tokens["tokens"]), Lists(titles["tokens"])
         self.sentences = Lists(passages["sentences"])
+
+    @cached_property
+    def place_in_document(self) -> np.ndarray:
+        """Number of each passage in its document, from 0; the passages of a document stand side by side."""
+        document = self.documents.dictionary_encode().indices.to_numpy()
+        rows = np.arange(len(document))
+        begins = np.append(True, document[1:] != document[:-1])[: len(document)]
+        return rows - np.maximum.accumulate(np.where(begins, rows, 0))
 
     def segments(self, row: int, limit: int | None) -> tuple[list[int], list[int]]:
         """Return a passage's title tokens and its tokens, no more than one beyond `limit` of these."""

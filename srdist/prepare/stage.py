@@ -13,6 +13,7 @@ from srdist.cluster.ray import ray_cluster, run_tasks
 from srdist.config.paths import locate
 from srdist.config.schema import Config
 from srdist.corpus.bad_records import BadRecords
+from srdist.corpus.missing_gold import check_gold
 from srdist.corpus.read import read_queries
 from srdist.corpus.records import Query
 from srdist.errors import UserError
@@ -26,7 +27,7 @@ from srdist.storage.partitions import partition_path, write_partition
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, PASSAGES, QUERIES, TITLES, TOKENS, queries_schema
 
-QUARANTINE = "quarantine.jsonl"
+QUARANTINE, MISSING_GOLD = "quarantine.jsonl", "missing_gold.tsv"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model")
 
 
@@ -41,7 +42,7 @@ def prepare(config: Config, *, overwrite: bool = False) -> Manifest:
         "prepare",
         settings=prepare_settings(config),
         inputs=_inputs(config),
-        outputs=(TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, QUARANTINE),
+        outputs=(TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, QUARANTINE, MISSING_GOLD),
         kept=(WORK,),
     )
     return stage.run(lambda: _work(config), overwrite=overwrite)
@@ -79,6 +80,7 @@ def tokenizer_files(config: Config) -> dict[str, Path]:
 
 def _work(config: Config) -> dict[str, Any]:
     counts: Counter[str] = Counter()
+    check_gold(config.corpus, config.run_dir / MISSING_GOLD)
     with BadRecords(config.corpus.on_bad_record, config.run_dir / QUARANTINE) as bad, ray_cluster(config.cluster):
         queries = list(read_queries(config.corpus, bad))
         counts.update(write_partitions(config, write_chunks(config, bad, counts)))

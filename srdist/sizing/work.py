@@ -140,7 +140,7 @@ def estimated_work(config: Config, corpus: Corpus) -> list[PhaseWork]:
         verdict = length(templates.negative) + 1
         asked = length(config.mixture.views.question_prompt.replace("{text}", "")) + corpus.passage
         kinds = (
-            (corpus.passages * _views(phase, corpus), before["sentence"], generated),
+            (_indexed(phase, corpus) * _views(phase, corpus), before["sentence"], generated),
             (corpus.training_queries * phase.retrievals, before["query"], generated),
             (corpus.training_queries * (phase.positives + phase.negatives), judged, verdict),
             (corpus.training_queries * phase.writings, asked, corpus.query + 1),
@@ -151,6 +151,11 @@ def estimated_work(config: Config, corpus: Corpus) -> list[PhaseWork]:
         )
         phases.append(PhaseWork(phase.name, tokens, trained, -(-tokens // config.train.row_tokens), squares))
     return phases
+
+
+def _indexed(phase: PhaseConfig, corpus: Corpus) -> int:
+    """Return the passages that indexing examples are made of; long documents are taken to have all that are wanted."""
+    return min(corpus.passages, corpus.documents * (phase.passages_per_document or corpus.passages))
 
 
 def _views(phase: PhaseConfig, corpus: Corpus) -> float:

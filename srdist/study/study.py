@@ -22,24 +22,34 @@ def run_study(study: StudyConfig, cells: Sequence[Cell]) -> list[Cell]:
     """Run the cells that are not finished and write the page; return the cells that failed.
 
     Raises:
-        UserError: a size does not fit the corpus: before any cell is run.
+        UserError: the input of a cell is bad: before any cell is run.
     """
-    check_sizes(cells)
+    check_inputs(cells)
     failed = run_cells(cells)
     if any(is_finished(cell) for cell in cells):
         write_results(study, cells)
     return failed
 
 
-def check_sizes(cells: Sequence[Cell]) -> None:
-    """Refuse a size larger than the corpus, or too small for the gold documents of the test queries."""
+def check_inputs(cells: Sequence[Cell]) -> None:
+    """Refuse what would end a cell that is not finished before it begins.
+
+    That is a size larger than the corpus, or too small for the gold documents of the test queries; test queries
+    without gold; a baseline's model that is not there.
+    """
+    from srdist.baselines.stage import check_baselines
     from srdist.corpus.bad_records import BadRecords
+    from srdist.corpus.missing_gold import check_gold
     from srdist.corpus.read import read_documents
 
     waiting = [cell for cell in cells if not is_finished(cell)]
+    for cell in waiting:
+        check_baselines(cell.config)
     for documents in {cell.documents for cell in waiting}:
         corpus = next(cell.config.corpus for cell in waiting if cell.documents == documents)
         next(read_documents(corpus, BadRecords(corpus.on_bad_record)), None)
+    for cell in waiting[:1]:
+        check_gold(cell.config.corpus)
 
 
 def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:

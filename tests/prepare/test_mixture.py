@@ -23,6 +23,7 @@ PHASES = [
     {"name": "fixed", "epochs": 3, "sentences": "all", "questions": 2},
     {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
     {"name": "sentence", "epochs": 3, "sentences": 1},
+    {"name": "leading", "windows": 1, "passages_per_document": 1, "target_tokens": 0},
     {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
     {"name": "writer", "writings": 1},
 ]
@@ -57,7 +58,7 @@ def texts(config, phase, epoch):
 def test_epochs_share_a_folder_only_where_nothing_is_drawn(prepared):
     config, _ = prepared
     folders = Counter(path.parent.name for path in config.run_dir.glob("mixture/*/epoch-*"))
-    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "queries": 2, "writer": 1}
+    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "leading": 1, "queries": 2, "writer": 1}
 
 
 def test_counts_are_over_all_epochs(prepared):
@@ -91,6 +92,18 @@ def test_a_writer_learns_to_write_the_query_after_the_prompt_of_a_question_model
         query = target.removesuffix(load_tokenizer(config.model.base).eos_token)
         assert (task, query[0]) == ("writing", " ") and query != target
         assert prompt in [before + texts[passage] + after for passage in queries[query[1:]]]
+
+
+def test_leading_passages_give_an_example_a_document(prepared):
+    config, manifest = prepared
+    passages = [row for part in open_partitions(config.run_dir / "passages") for row in part.to_pylist()]
+    first = [row["text"] for row in passages if row["id"] == f"{row['document']}-0"]
+    inputs = texts(config, "leading", 0)
+    assert len(inputs) == len(first) == manifest.counts["documents"] < len(passages)
+    assert manifest.counts["leading/indexing"] == len(first)
+    numbers = [{word for word in text.lower().split() if word.startswith(("number", "place"))} for text in first]
+    seen = [{word for word in text.split() if word.startswith(("number", "place"))} for text in inputs]
+    assert any(seen) and all(words <= known for words, known in zip(seen, numbers, strict=True))
 
 
 def test_views_are_new_in_every_epoch(prepared):
@@ -154,7 +167,7 @@ def test_a_partition_written_again_has_the_same_bytes(prepared, tmp_path):
     again = digests(tmp_path, "mixture")
     made = digests(run, "mixture")
     indexing = [name for name in again if not {"queries", "writer"} & set(name.split("/"))]
-    assert len(indexing) == 6
+    assert len(indexing) == 7
     assert all(again[name] == made[name] for name in indexing)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")}
     assert write_mixture_partition(tmp_path, 1, moved, []) == counts, "what is there is counted, not written again"
@@ -187,7 +200,7 @@ def test_hard_negatives_are_those_that_bm25_ranks_first(prepared, tmp_path):
     resolved, place = gold_of(config, tables)
     assert mine_negatives(config.run_dir, tmp_path / "ranked.arrow", config, [resolved]) == 1
     ranked = read_ranked(tmp_path / "ranked.arrow")[resolved.query.id]
-    phase = config.mixture.phases[3]
+    phase = config.mixture.phases[-1]
     far_only = config.model_copy(update={"mixture": config.mixture.model_copy(update={"same_document_negatives": 0})})
     few = {resolved.query.id: ranked[:6]}
     for epoch in range(3):

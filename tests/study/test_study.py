@@ -14,7 +14,7 @@ from srdist.config.load import load_study
 from srdist.errors import UserError
 from srdist.study.grid import make_cells
 from srdist.study.run import is_finished
-from srdist.study.study import check_sizes
+from srdist.study.study import check_inputs, run_study
 from tests.tiny_run import make_experiment
 
 pytestmark = pytest.mark.slow
@@ -111,4 +111,28 @@ def test_the_smaller_corpus_is_inside_the_larger(finished):
 def test_a_size_larger_than_the_corpus_stops_the_study_before_any_cell(tmp_path):
     cells = make_cells(load_study(write_study(tmp_path, documents=[12, 24, 25])))
     with pytest.raises(UserError, match="should have 25 documents, the corpus has 24"):
-        check_sizes(cells)
+        check_inputs(cells)
+
+
+@pytest.mark.parametrize(
+    ("override", "what"),
+    [
+        ("baselines={systems: [bm25, dense], dense: {model: /nowhere/model}}", "no such file or folder"),
+        ("baselines={systems: [bm25, dense_finetuned], dense: {model: 'package:srdist/study'}}", "model is not here"),
+    ],
+)
+def test_a_baseline_without_its_model_stops_the_study_before_any_cell(tmp_path, override, what):
+    study = load_study(write_study(tmp_path, variants=[{"name": "full", "set": [override]}]))
+    cells = make_cells(study)
+    with pytest.raises(UserError, match=what):
+        run_study(study, cells)
+    assert not study.output.exists()
+
+
+def test_test_queries_without_gold_stop_the_study_before_any_cell(tmp_path):
+    study = load_study(write_study(tmp_path))
+    with open(tmp_path / "queries.jsonl", "a") as file:
+        file.write('{"id": "lost", "text": "where?", "documents": ["nowhere"], "split": "test"}\n')
+    with pytest.raises(UserError, match=r"1 of 9 queries have no gold passage in the corpus: lost \(nowhere\)"):
+        run_study(study, make_cells(study))
+    assert not study.output.exists()
