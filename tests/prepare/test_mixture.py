@@ -24,8 +24,8 @@ PHASES = [
     {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
     {"name": "sentence", "epochs": 3, "sentences": 1},
     {"name": "leading", "windows": 1, "passages_per_document": 1, "target_tokens": 0},
-    {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
     {"name": "writer", "writings": 1},
+    {"name": "queries", "epochs": 2, "retrievals": 1, "positives": 1, "negatives": 2},
 ]
 
 
