@@ -10,7 +10,9 @@ import pytest
 import zstandard
 
 from srdist.config.schema import Format
+from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.readers import READERS
+from srdist.corpus.readers.squad import Pair, pairs
 from srdist.corpus.records import Document, Gold, Query
 from tests.corpus.files import documents_of, queries_of, write_json, write_jsonl
 
@@ -95,6 +97,15 @@ class TestSquad:
         data = [self.article(), self.article("B", id="q2", is_impossible=True)]
         path = write_json(tmp_path / "dev.json", {"data": data})
         assert [query.id for query in queries_of("squad", path)] == ["q1"]
+
+    def test_impossible_questions_are_pairs_for_assessment(self, tmp_path):
+        data = [self.article(), self.article("B", id="q2", is_impossible=True)]
+        path = write_json(tmp_path / "dev.json", {"data": data})
+        with BadRecords("stop") as bad:
+            assert list(pairs(path, bad)) == [
+                Pair("q1", "Who?", "New York", "Second.", False),
+                Pair("q2", "Who?", "B", "Second.", True),
+            ]
 
     def test_ids_are_made_unique_from_titles(self, tmp_path):
         titles = ["A b", "A_b", "A_b_2", "A b", "Caf%C3%A9"]

@@ -48,6 +48,8 @@ def pairs(path: Path, bad: BadRecords) -> Iterator[Pair]:
 
 def _pair(item: tuple[Any, Gold], articles: dict[str, Document]) -> Pair:
     question, gold = fields.as_object(item[0], "the question"), item[1]
+    if gold.document not in articles:
+        raise RecordError("its article is one of the bad records", "correct the article")
     article, impossible = articles[gold.document], bool(question.get("is_impossible"))
     identifier, text = fields.identifier(question, "id"), fields.text(question, "question")
     return Pair(identifier, text, article.title, article.paragraphs[gold.paragraph], impossible)

@@ -1,0 +1,27 @@
+"""Chunks of documents, before they are shared out."""
+
+import pyarrow as pa
+
+from srdist.corpus.records import Document
+from srdist.prepare.chunks import partition_of, write_chunk
+from srdist.prepare.stage import prepare_settings
+from tests.tiny_run import tiny_config
+
+DOCUMENTS = [Document("a", "Rivers", ("Water runs.",)), Document("b", "", ("Salt of the sea.", "More salt."))]
+
+
+def test_a_constant_title_puts_all_documents_under_one(tmp_path):
+    config = tiny_config(tmp_path, corpus={"titles": {"constant": "Passage"}})
+    assert write_chunk(tmp_path / "chunk.arrow", DOCUMENTS, config) == 3
+    with pa.memory_map(str(tmp_path / "chunk.arrow")) as source:
+        reader = pa.ipc.open_file(source)
+        parts = [reader.get_batch(index).to_pylist() for index in range(reader.num_record_batches)]
+    rows = parts[partition_of("passage", config.prepare.partitions)]
+    assert [(row["id"], row["title"]) for row in rows] == [("a-0", "passage"), ("b-0", "passage"), ("b-1", "passage")]
+    assert sum(map(len, parts)) == 3
+
+
+def test_runs_made_before_the_constant_title_are_not_made_differently(tmp_path):
+    assert "constant" not in prepare_settings(tiny_config(tmp_path / "a"))["corpus"]["titles"]
+    changed = tiny_config(tmp_path / "b", corpus={"titles": {"constant": "p"}})
+    assert prepare_settings(changed)["corpus"]["titles"]["constant"] == "p"
