@@ -25,6 +25,7 @@ from srdist.decode import decoding
 from srdist.decode.retriever import SelfRetriever
 from srdist.decode.stage import retrieve
 from srdist.prepare.stage import prepare
+from srdist.progress import console
 from srdist.storage.manifest import Manifest, read_manifest, write_manifest
 from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, TRIE, read_test_queries
 from srdist.templates import load_tokenizer
@@ -39,6 +40,8 @@ TEST, TRAIN = 16, 320
 WORDS = 8
 """words of a query"""
 REPEATS = 3
+CONTEXT = 32_768
+"""tokens of the model's longest sequence: some dictionary entries are a long passage"""
 MIXTURE = [
     {"name": "indexing", "sentences": 1, "target_tokens": 16},
     {"name": "mixture", "retrievals": 2, "positives": 1, "negatives": 2, "target_tokens": 16},
@@ -64,6 +67,9 @@ class Run:
         with Watch() as watch:
             work(self.config)
         self.watches[stage] = watch
+        processor = f"processor {watch.driver_seconds:.2f} s + {watch.worker_seconds:.2f} s in workers"
+        what = f"{self.documents:,} documents, {stage}: {watch.seconds:.1f} s, {processor}"
+        console.print(f"{what}, a worker {watch.worker_peak_mb:.0f} MB", highlight=False, soft_wrap=True)
 
     def microseconds(self, stage: str) -> float:
         """Return the processor's time of a stage, for each passage."""
@@ -142,7 +148,7 @@ def _query(number: int, document: dict[str, Any]) -> dict[str, Any]:
 def _random_model(config: Config) -> None:
     """Stand in for stage train."""
     tokenizer, folder = load_tokenizer(config.model.base), config.run_dir / MODEL
-    RandomModel(hidden=64, layers=2, vocabulary=len(tokenizer)).save(folder)
+    RandomModel(hidden=64, layers=2, vocabulary=len(tokenizer), context=CONTEXT).save(folder)
     tokenizer.save_pretrained(folder)
     write_manifest(config.run_dir, Manifest("train", {}, {}), (MODEL,))
 

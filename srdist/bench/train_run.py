@@ -97,11 +97,12 @@ def make_run(folder: Path, lengths: Lengths, base: str, config: Config | None) -
 
 @dataclass(frozen=True)
 class RandomModel:
-    """A Llama with random weights: its hidden size, layers and tokens."""
+    """A Llama with random weights: its hidden size, layers, tokens, and the longest sequence that it takes."""
 
     hidden: int
     layers: int
     vocabulary: int
+    context: int = 2048
 
     def save(self, folder: Path) -> str:
         """Write it; return the folder."""
@@ -117,6 +118,7 @@ class RandomModel:
             num_hidden_layers=self.layers,
             num_attention_heads=heads,
             num_key_value_heads=heads,
+            max_position_embeddings=self.context,
             tie_word_embeddings=True,
         )
         LlamaForCausalLM(config).save_pretrained(folder)
