@@ -28,6 +28,9 @@ from srdist.errors import REQUEUE, UserError
 from srdist.storage.files import write_text
 
 RAY_START = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
+NODE_FAILED = REQUEUE + 1
+"""Exit code for a mistake on a node besides the first, which srun then stops as before a time limit: srun returns the
+highest code, and the job must fail, not be requeued."""
 POLL_SECONDS = 0.3
 SIGNAL_SECONDS = 1.0
 """Slurm signals all processes of a step, one after the other: how long after a death the signal may come here."""
@@ -213,7 +216,7 @@ def _stop(*_: object) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Be this node's part of the job; return the exit code: the command's, 2 for a mistake, 85 to be requeued."""
+    """Be this node's part of the job; return the exit code: the command's, 2 or 86 for a mistake, 85 to be requeued."""
     config_file, command = Path(arguments[0]), arguments[1]
     try:
         config = load_submitted(config_file)
@@ -227,7 +230,7 @@ def main(arguments: list[str]) -> int:
         return join(config, meeting)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        return 2
+        return 2 if os.environ["SLURM_PROCID"] == "0" else NODE_FAILED
     except Stopped:
         print("stopped before the end; finished partitions are kept", file=sys.stderr, flush=True)
         return REQUEUE

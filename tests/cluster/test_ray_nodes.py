@@ -8,8 +8,8 @@ import pytest
 
 from srdist.cluster import ray_nodes
 from srdist.cluster.ray import _wait_for_nodes
-from srdist.cluster.ray_nodes import join, lead
-from srdist.errors import UserError
+from srdist.cluster.ray_nodes import NODE_FAILED, join, lead, main
+from srdist.errors import REQUEUE, UserError
 from tests.cluster.conftest import make_config
 
 LISTENS = """
@@ -108,6 +108,13 @@ def _is_alive(pid):
 def test_without_a_head_a_node_gives_up(tmp_path, node, meeting):
     with pytest.raises(UserError, match="node n0 found no Ray head within 1 s -- see the log of the first node"):
         join(make_config(tmp_path, join_seconds=1), meeting)
+
+
+@pytest.mark.parametrize(("task", "code"), [("0", 2), ("1", NODE_FAILED)])
+def test_a_mistake_on_any_node_fails_the_job(tmp_path, node, monkeypatch, task, code):
+    monkeypatch.setenv("SLURM_PROCID", task)
+    assert main([str(tmp_path / "config.yaml"), "prepare"]) == code
+    assert NODE_FAILED > REQUEUE  # srun returns the highest code of its tasks
 
 
 def test_a_node_leaves_when_the_address_is_removed(tmp_path, node, meeting, monkeypatch):

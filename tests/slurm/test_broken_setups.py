@@ -64,6 +64,7 @@ def submit_broken(config, name):
 def said_at_the_end(run_dir, jobs):
     """Wait until the chain has ended, of which nothing may be left; return what status says of its first job."""
     assert wait_for_end(jobs["prepare"]) == "FAILED"
+    assert job_state(jobs["prepare"]).restarts == 0
     assert {wait_for_end(jobs[name]) for name in ("index", "train", "evaluate")} == {"CANCELLED"}
     leftovers = (str(run_dir), f"srdist-ray-{jobs['prepare']}-")
     wait_until(lambda: not processes_naming(*leftovers), "all processes are gone", 30)
