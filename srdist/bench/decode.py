@@ -15,6 +15,7 @@ from srdist.bench.pipeline import measure_best, measure_pipeline, segments_of
 from srdist.bench.search import Setting, measure_search
 from srdist.bench.step import measure_step
 from srdist.bench.timing import least_seconds
+from srdist.config.load import load_config
 from srdist.config.schema import ModelConfig
 from srdist.decode.model import LanguageModel
 from srdist.decode.retriever import SelfRetriever
@@ -23,6 +24,8 @@ from srdist.trie import Trie
 
 VOCABULARY = 32_768
 REPEATS = 3
+GROWTH_QUERIES = 32
+"""decoded together where sizes are compared: of a few, a single one that takes a forward more decides"""
 SLOW_REPEATS, SLOW_QUERIES, SLOW_TITLES = 1, 2, 2_000
 """with a given model, which takes minutes"""
 
@@ -40,19 +43,20 @@ def measure(
         titles: of the larger corpus; the smaller one has a twentieth.
         queries: decoded together.
         beams: of title and passage search.
-        dtype: type of the given model's weights; the results of float32 equal those of transformers.
+        dtype: type of the weights of both; the results of float32 equal those of transformers.
     """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="srdist-bench-") as name:
         large = made_up_trie(Path(name) / "large", corpus_size(titles, 3, VOCABULARY))
         small = made_up_trie(Path(name) / "small", corpus_size(titles // 20, 3, VOCABULARY))
         model = tiny_model(VOCABULARY)
-        prompts = made_up_prompts(small, queries)
-        few, many = (setting(model, trie, prompts, beams) for trie in (small, large))
-        figures = [*measure_step(large), *measure_search(few, "tiny", REPEATS), growth(few, many)]
+        few = setting(model, small, made_up_prompts(small, queries), beams)
+        figures = [*measure_step(large), *measure_search(few, "tiny", REPEATS)]
+        many = made_up_prompts(small, GROWTH_QUERIES)
+        figures.append(growth(*(setting(model, trie, many, beams) for trie in (small, large))))
     if folder is not None:
         figures += _with_model(folder, queries, beams, dtype)
-    return figures if run_dir is None else figures + _with_run(run_dir, queries, beams)
+    return figures if run_dir is None else figures + _with_run(run_dir, queries, beams, dtype)
 
 
 def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
@@ -68,8 +72,9 @@ def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figu
         return [*figures, *measure_pipeline(few, SLOW_REPEATS), best]
 
 
-def _with_run(run_dir: Path, queries: int, beams: int) -> list[Figure]:
-    retriever = SelfRetriever.load(run_dir)
+def _with_run(run_dir: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
+    config = load_config(run_dir / "config.yaml", [f"model.dtype={dtype}", "retrieve.device=cpu"])
+    retriever = SelfRetriever.load(run_dir, config)
     prompts = [retriever.prompt(row["text"]) for row in read_test_queries(run_dir)[:queries]]
     segments = retriever.segments
     asked = Setting(retriever.model, retriever.trie, prompts, segments.passage_separator, segments.end, beams)

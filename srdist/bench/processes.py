@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 PROC = Path("/proc")
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 0.2
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -24,11 +24,13 @@ class Watch:
         driver_seconds: of the processor, by this process.
         worker_seconds: of the processor, by all workers.
         worker_peak_mb: most memory that one worker held at once, pages of mapped files included.
+        worker_own_mb: most memory that one worker held at once of its own, as far as looks saw: without the pages of
+            mapped files, which processes share and the kernel takes back when it needs room.
     """
 
     def __enter__(self) -> Watch:
         self._spent: dict[int, float] = {}
-        self.worker_peak_mb = 0.0
+        self.worker_peak_mb = self.worker_own_mb = 0.0
         self._before = {worker: _seconds(worker) for worker in _workers()}
         for worker in self._before:
             _forget_peak(worker)
@@ -53,7 +55,8 @@ class Watch:
         for worker in _workers():
             with suppress(OSError, StopIteration):  # it has ended
                 self._spent[worker] = _seconds(worker)
-                self.worker_peak_mb = max(self.worker_peak_mb, _peak_mb(worker))
+                self.worker_peak_mb = max(self.worker_peak_mb, _megabytes(worker, "VmHWM"))
+                self.worker_own_mb = max(self.worker_own_mb, _megabytes(worker, "RssAnon"))
 
 
 def _workers() -> list[int]:
@@ -90,9 +93,9 @@ def _seconds(process: int) -> float:
     return (int(user) + int(system)) / TICKS
 
 
-def _peak_mb(process: int) -> float:
+def _megabytes(process: int, kind: str) -> float:
     lines = (PROC / str(process) / "status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{kind}:"))
 
 
 def _forget_peak(process: int) -> None:

@@ -30,5 +30,6 @@ def test_seconds_and_peak_of_a_worker(ray_of_the_session: None) -> None:
         list(run_tasks(_work, [(0.0, 0)] * 4))
     assert small.worker_seconds < 0.5 and 1.2 <= large.worker_seconds < 3
     assert large.worker_peak_mb > small.worker_peak_mb + 290
+    assert large.worker_peak_mb > large.worker_own_mb > small.worker_own_mb + 290
     assert after.worker_peak_mb < large.worker_peak_mb - 250  # a watch begins with what a worker holds then
     assert large.driver_seconds < large.seconds + 1
