@@ -90,7 +90,8 @@ class ModelConfig(Section):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """type of the weights in training and retrieval"""
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
-    """attention kernel; `auto` takes flash attention where it is installed and a GPU is present"""
+    """attention kernel; `auto` takes flash attention where it is installed and a GPU is present; in training on a CPU
+    it attends example by example"""
 
 
 class TemplatesConfig(Section):

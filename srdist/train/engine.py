@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from srdist.config.schema import Config, ModelConfig
 from srdist.errors import UserError
+from srdist.train.attention import register_packed_attention
 from srdist.train.device import Rank, import_deepspeed
 from srdist.train.lora import with_adapters
 from srdist.train.settings import deepspeed_settings
@@ -84,12 +85,17 @@ def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
 
 
 def attention_kernel(attention: str, device: torch.device) -> str:
-    """Return the kernel for `model.attention`: `auto` is flash attention on a GPU that has it, else sdpa."""
+    """Return the kernel for `model.attention`.
+
+    `auto` is flash attention on a GPU that has it, sdpa on any other, and on a CPU attention example by example.
+    """
     if attention != "auto":
         return attention
+    if device.type == "cpu":
+        return register_packed_attention()
     from transformers.utils import is_flash_attn_2_available
 
-    return "flash_attention_2" if device.type == "cuda" and is_flash_attn_2_available() else "sdpa"
+    return "flash_attention_2" if is_flash_attn_2_available() else "sdpa"
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

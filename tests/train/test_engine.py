@@ -43,5 +43,5 @@ def test_gradients_are_clipped_before_a_step_and_their_norm_is_kept():
 
 
 def test_attention_on_a_cpu():
-    assert attention_kernel("auto", torch.device("cpu")) == "sdpa"
+    assert attention_kernel("auto", torch.device("cpu")) == "packed"
     assert attention_kernel("eager", torch.device("cpu")) == "eager"

@@ -2,6 +2,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from srdist.train.attention import register_packed_attention
 from srdist.train.data import Examples
 from srdist.train.forward import token_losses
 from srdist.train.packing import idle_row, make_row
@@ -15,8 +16,9 @@ def base(tmp_path_factory):
     return make_base(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(params=["sdpa", "eager"])
+@pytest.fixture(params=["sdpa", "eager", "packed"])
 def model(base, request):
+    register_packed_attention()
     return AutoModelForCausalLM.from_pretrained(base, attn_implementation=request.param).train()
 
 
