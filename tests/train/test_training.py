@@ -6,6 +6,7 @@ from transformers import AutoModelForCausalLM
 
 from srdist.errors import UserError
 from srdist.storage.manifest import read_manifest
+from srdist.train.attention import register_packed_attention
 from srdist.train.engine import parameter_groups
 from srdist.train.plan import make_plan
 from srdist.train.schedule import learning_rate
@@ -121,7 +122,8 @@ def test_the_exported_model_gives_the_logits_of_the_engine(base, tmp_path):
     process = fork(train_a_step_and_export, config, tmp_path / "logits.pt")
     process.join()
     assert process.exitcode == 0
-    exported = AutoModelForCausalLM.from_pretrained(config.run_dir / "model")
+    kernel = register_packed_attention()  # the engine's
+    exported = AutoModelForCausalLM.from_pretrained(config.run_dir / "model", attn_implementation=kernel)
     assert torch.equal(exported(torch.arange(20)[None]).logits, torch.load(tmp_path / "logits.pt"))
     assert exported.config.tie_word_embeddings
     assert (config.run_dir / "model" / "tokenizer.json").exists()
