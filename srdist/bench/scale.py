@@ -35,8 +35,8 @@ CHUNK, PARTITION = 1_000, 4_000
 """documents of a chunk and of a partition"""
 WARM_UP, WARM_CHUNK = 1_000, 50
 """documents of the corpus that workers warm up on, and of its chunks"""
-TEST, TRAIN = 16, 320
-"""queries about documents that are in every corpus"""
+TEST, TRAIN = 32, 320
+"""queries about documents that are in every corpus; of a few, one decides how many forwards a search takes"""
 WORDS = 8
 """words of a query"""
 REPEATS = 3
@@ -161,7 +161,7 @@ def _time_queries(runs: Sequence[Run]) -> None:
     torch.set_num_threads(1)
     retrievers = [SelfRetriever.load(run.config.run_dir, run.config) for run in runs]
     rows = read_test_queries(runs[0].config.run_dir)
-    batch = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in rows[:8]]
+    batch = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in rows]
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(REPEATS + 1):  # the first one warms up
         for retriever, spent in zip(retrievers, times, strict=True):
