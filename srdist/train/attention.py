@@ -57,12 +57,14 @@ def packed_attention(
     hidden = torch.ones(longest, longest, dtype=torch.bool, device=query.device).triu(1)
     if sliding_window is not None:
         hidden |= torch.ones_like(hidden).tril(-sliding_window)
+    # `split`, as the gradient of a slice is as large as what it was cut from
+    lengths = [stop - start for start, stop in itertools.pairwise([*starts, query.shape[2]])]
     parts = []
-    for start, stop in itertools.pairwise([*starts, query.shape[2]]):
-        length = stop - start
-        scores = query[:, :, start:stop] @ key[:, :, start:stop].transpose(2, 3) * scaling
+    for queries, keys, values in zip(*(array.split(lengths, dim=2) for array in (query, key, value)), strict=True):
+        length = queries.shape[2]
+        scores = queries @ keys.transpose(2, 3) * scaling
         scores = scores.masked_fill(hidden[:length, :length], -torch.inf)
         weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
         weights = torch.nn.functional.dropout(weights, dropout, module.training)
-        parts.append(weights @ value[:, :, start:stop])
+        parts.append(weights @ values)
     return torch.cat(parts, dim=2).transpose(1, 2), None
