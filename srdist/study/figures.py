@@ -12,6 +12,7 @@ from srdist.storage.files import written_aside
 from srdist.study.results import Cost, Result
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MARKERS = "osD^vP*Xh"
@@ -56,6 +57,7 @@ def cost_against_size(costs: Sequence[Cost]) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     _ticks(axes, [cost.documents for cost in own])
+    _plain_labels(axes)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
@@ -104,6 +106,15 @@ def _style(number: int) -> dict:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)], "ms": 5, "lw": 1.6}
 
 
-def _ticks(axes: object, sizes: Sequence[int]) -> None:
+def _ticks(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
+
+
+def _plain_labels(axes: Axes) -> None:
+    """Label a logarithmic y-axis with plain numbers, between the powers of ten too where it covers few of them."""
+    from matplotlib.ticker import LogFormatter, LogLocator
+
+    axes.yaxis.set_minor_locator(LogLocator(subs="auto", numticks=12))
+    axes.yaxis.set_major_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from srdist.baselines.stage import baselines
+from srdist.baselines.stage import baselines, check_baselines
 from srdist.errors import UserError
 from srdist.evaluate.measures import mean, parse_measures, score_queries
 from srdist.storage.runs import read_run
@@ -43,6 +43,13 @@ def test_another_language_is_another_stage(tmp_path):
 def test_prepare_has_to_be_done(tmp_path):
     with pytest.raises(UserError, match="stage prepare has not finished"):
         baselines(make_config(tmp_path))
+
+
+def test_a_dense_model_that_is_not_there_is_refused_before_anything_runs(tmp_path):
+    with_dense = {"systems": ["bm25", "dense"], "dense": {"model": str(tmp_path / "no-model")}}
+    with pytest.raises(UserError, match="no-model"):
+        check_baselines(make_config(tmp_path, baselines=with_dense))
+    check_baselines(make_config(tmp_path, baselines={**with_dense, "systems": ["bm25"]}))
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,20 @@
+from dataclasses import fields, replace
+
+from srdist.study.figures import COSTS, cost_against_size
+from srdist.study.results import Cost
+
+SMALL = Cost(**{field.name: 1 for field in fields(Cost)} | {"variant": "full", "documents": 1000})
+
+
+def shown(figure) -> set[str]:
+    figure.canvas.draw()
+    axis = figure.axes[0].yaxis
+    low, high = sorted(axis.get_view_interval())
+    labels = [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]
+    return {label.get_text() for label in labels if low <= label.get_position()[1] <= high} - {""}
+
+
+def test_costs_have_readable_ticks_within_a_decade_and_across_several():
+    for factor, wanted in ((1.3, {"1", "1.1", "1.2"}), (4, {"1", "2", "3"}), (300, {"1", "10", "100"})):
+        large = replace(SMALL, documents=5000, **dict.fromkeys(COSTS, factor))
+        assert wanted <= shown(cost_against_size([SMALL, large]))
