@@ -17,7 +17,7 @@ class RetrieveConfig(Section):
     search: Literal["beam", "exact"] = "beam"
     """how titles are searched: `beam` (the paper), or `exact`: the most probable ones, whatever a beam would lose"""
     title_beams: Positive = 10
-    """beams of the title search; at least `titles`"""
+    """beams of the title search; at least `titles`; `search: exact` has none"""
     passage_beams: Positive = 10
     """beams of the passage search; at least `passages`"""
     complete: bool = True
@@ -57,6 +57,7 @@ class RetrieveConfig(Section):
 
     @model_validator(mode="after")
     def _beams_are_wide_enough(self) -> RetrieveConfig:
-        if self.title_beams < self.titles or self.passage_beams < self.passages:
+        beams = self.title_beams if self.search == "beam" else self.titles
+        if beams < self.titles or self.passage_beams < self.passages:
             raise ValueError("retrieve.title_beams and passage_beams must be at least titles and passages")
         return self

@@ -72,6 +72,11 @@ def test_overrides_win_and_may_name_new_sections(config_file):
     assert config.retrieve.titles == 2
 
 
+def test_exact_search_takes_more_titles_than_there_are_beams(config_file):
+    overrides = ["retrieve.search=exact", "retrieve.titles=20", "retrieve.title_beams=1"]
+    assert load_config(config_file, overrides).retrieve.titles == 20
+
+
 def test_a_file_extends_another_and_keeps_its_paths(config_file, tmp_path):
     child = tmp_path / "child.yaml"
     child.write_text("extends: configs/test.yaml\noutput: other\ntrain: {learning_rate: 0.5}\n")
