@@ -1,5 +1,9 @@
-"""What is killed, stopped, damaged or refused by the disk goes on to the same bytes."""
+"""What is killed, stopped, damaged or refused by the disk goes on to the same bytes.
 
+`SRDIST_KILLS=10` kills a training at ten random steps instead of three (18 at most).
+"""
+
+import os
 import random
 import shutil
 import signal
@@ -26,6 +30,7 @@ from tests.train.ranks import (
 from tests.train.tiny_run import make_run
 
 pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("SRDIST_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +86,12 @@ def test_a_file_that_the_disk_refuses_leaves_the_checkpoint_before(again, two_ra
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(trainings, base, two_ranks):
     config = make_run(trainings / "killed", base, deepspeed=SHIPPED, gradient_checkpointing=False, processes=2)
     moments = random.Random(4)
+    first, *others = sorted(moments.sample(range(1, 19), min(KILLS, 18)))
     launcher = start_command("train", config)
-    wait_for_steps(config, moments.randint(1, 6))
+    wait_for_steps(config, first)
     launcher.send_signal(signal.SIGKILL)  # the ranks die with it
     launcher.wait()
-    for steps in (moments.randint(7, 12), moments.randint(13, 18)):
+    for steps in others:
         ranks = start_ranks(config, 2)
         wait_for_steps(config, steps, ranks)
         time.sleep(moments.random() / 2)
