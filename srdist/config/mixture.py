@@ -24,8 +24,9 @@ class ViewsConfig(Section):
     """lower-case all indexing inputs, for queries that are written in lower case"""
     question_model: ModelName | None = None
     """model that writes the questions of `questions`"""
-    question_prompt: str = "Text: {text}\nA question that this text answers:"
-    """prompt of that model, and of the examples of `writings`, which train one"""
+    question_prompt: str = "Title: {title}\nText: {text}\nA question that this text answers:"
+    """prompt of that model, and of the examples of `writings`, which train one; {title} is the passage's, for one of
+    its sentences alone may not tell what it is about"""
     question_tokens: Positive = 32
     """longest question, in tokens of that model"""
 

@@ -55,7 +55,7 @@ class IndexingExamples:
         if phase.windows or phase.spans or phase.dropped:
             generator = random.Random("\0".join(("views", str(self.seed), phase.name, str(epoch), identifier)))
             words = words_of(text)
-            title = words_of(self.partition.titles["title"][int(self.partition.title_row[row])].as_py())
+            title = words_of(self.partition.title(row))
             yield from (self.views.window(words, title, generator) for _ in range(phase.windows))
             yield from (self.views.span(words, generator) for _ in range(phase.spans))
             for _ in range(phase.dropped):

@@ -84,7 +84,7 @@ def write_mixture_partition(run_dir: Path, index: int, config: Config, queries: 
                         phase,
                         epoch,
                         index=index,
-                        question_prompt=config.mixture.views.question_prompt,
+                        views=config.mixture.views,
                         tables=tables,
                         negatives=negatives,
                         segments=segments,

@@ -50,6 +50,10 @@ class Partition:
         begins = np.append(True, document[1:] != document[:-1])[: len(document)]
         return rows - np.maximum.accumulate(np.where(begins, rows, 0))
 
+    def title(self, row: int) -> str:
+        """Return a passage's title."""
+        return self.titles["title"][int(self.title_row[row])].as_py()
+
     def segments(self, row: int, limit: int | None) -> tuple[list[int], list[int]]:
         """Return a passage's title tokens and its tokens, no more than one beyond `limit` of these."""
         tokens = self.tokens[row] if limit is None else self.tokens[row][: limit + 1]
@@ -67,6 +71,10 @@ class PassageTables:
     def text(self, place: Place) -> str:
         """Return a passage's text."""
         return self.partitions[place[0]].texts[place[1]].as_py()
+
+    def title(self, place: Place) -> str:
+        """Return a passage's title."""
+        return self.partitions[place[0]].title(place[1])
 
     def document(self, place: Place) -> str:
         """Return the id of a passage's document."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from srdist.config.mixture import PhaseConfig
+from srdist.config.mixture import PhaseConfig, ViewsConfig
 from srdist.prepare.gold import ResolvedQuery
 from srdist.prepare.negatives import Negatives
 from srdist.prepare.passage_tables import PassageTables
+from srdist.prepare.questions import writing_prompt
 from srdist.templates import Example, Segments
 
 
@@ -17,7 +18,7 @@ def query_examples(
     epoch: int,
     *,
     index: int,
-    question_prompt: str,
+    views: ViewsConfig,
     tables: PassageTables,
     negatives: Negatives,
     segments: Segments,
@@ -40,7 +41,7 @@ def query_examples(
                 positive = segments.assessment(prompt, *tables.segments(place), answer)
                 yield from [("positive", positive)] * phase.positives
             if phase.writings:
-                text = question_prompt.replace("{text}", tables.text(place))
-                yield from [("writing", segments.writing(text, resolved.query.text))] * phase.writings
+                asked = writing_prompt(views, tables.title(place), tables.text(place))
+                yield from [("writing", segments.writing(asked, resolved.query.text))] * phase.writings
             for other in negatives.choose(resolved, place, phase, epoch):
                 yield "negative", segments.assessment(prompt, *tables.segments(other), None)

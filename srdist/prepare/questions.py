@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ def write_questions(run_dir: Path, path: Path, index: int, config: Config) -> di
         wanted = max(phase.questions for phase in config.mixture.phases)
         partition = PassageTables(run_dir).partitions[index]
         pieces = [
-            _pieces(text.as_py(), partition.sentences[row].tolist(), wanted) for row, text in enumerate(partition.texts)
+            [(partition.title(row), piece) for piece in _pieces(text, partition.sentences[row].tolist(), wanted)]
+            for row, text in enumerate(partition.texts.to_pylist())
         ]
         writer = _writer(config.mixture.views)
         written = iter(writer.questions([piece for passage in pieces for piece in passage]))
@@ -55,6 +57,11 @@ def _pieces(text: str, starts: list[int], wanted: int) -> list[str]:
     count = min(wanted, len(starts))
     cuts = [*(starts[len(starts) * piece // count] for piece in range(count)), len(text)]
     return [text[start:end].strip() for start, end in itertools.pairwise(cuts)]
+
+
+def writing_prompt(config: ViewsConfig, title: str, text: str) -> str:
+    """Return the prompt to write a question about a text of that title."""
+    return re.sub(r"\{(title|text)\}", lambda name: {"title": title, "text": text}[name[1]], config.question_prompt)
 
 
 class QuestionWriter:
@@ -81,18 +88,18 @@ class QuestionWriter:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
-    def questions(self, texts: list[str]) -> Iterator[str]:
-        """Give a question for each text: the first line of the model's answer, or the text where that is empty."""
-        for begin in range(0, len(texts), BATCH):
-            batch = texts[begin : begin + BATCH]
-            for text, answer in zip(batch, self._generate(batch), strict=True):
+    def questions(self, pieces: list[tuple[str, str]]) -> Iterator[str]:
+        """Give a question for each (title, text): the first line of the model's answer, the text if it is empty."""
+        for begin in range(0, len(pieces), BATCH):
+            batch = pieces[begin : begin + BATCH]
+            for (_, text), answer in zip(batch, self._generate(batch), strict=True):
                 lines = answer.strip().splitlines()
                 yield " ".join(lines[0].split()) if lines else text
 
-    def _generate(self, texts: list[str]) -> list[str]:
+    def _generate(self, pieces: list[tuple[str, str]]) -> list[str]:
         import torch
 
-        prompts = [self.config.question_prompt.replace("{text}", text) for text in texts]
+        prompts = [writing_prompt(self.config, title, text) for title, text in pieces]
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
         with torch.inference_mode():
             output = self.model.generate(

@@ -5,13 +5,14 @@ from collections import Counter
 import pytest
 
 from srdist.baselines.passages import read_passages, read_questions
+from srdist.config.mixture import ViewsConfig
 from srdist.corpus.records import Query
 from srdist.prepare.gold import GoldPassage, ResolvedQuery
 from srdist.prepare.mixture import write_mixture_partition
 from srdist.prepare.negatives import Negatives, mine_negatives, read_ranked
 from srdist.prepare.passage_tables import PassageTables
 from srdist.prepare.questions import read_questions as read_written
-from srdist.prepare.questions import write_questions
+from srdist.prepare.questions import write_questions, writing_prompt
 from srdist.prepare.stage import prepare
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import TASKS, read_queries
@@ -80,18 +81,23 @@ def test_counts_are_over_all_epochs(prepared):
 def test_a_writer_learns_to_write_the_query_after_the_prompt_of_a_question_model(prepared):
     config, _ = prepared
     queries = {row["text"]: row["gold_passages"] for row in read_queries(config.run_dir, "train")}
-    texts = {
-        passage["id"]: passage["text"]
-        for part in open_partitions(config.run_dir / "passages")
-        for passage in part.to_pylist()
+    tables = PassageTables(config.run_dir)
+    prompts = {
+        passage: writing_prompt(config.mixture.views, partition.title(row), partition.texts[row].as_py())
+        for partition in tables.partitions
+        for row, passage in enumerate(partition.passages["id"].to_pylist())
     }
-    before, after = config.mixture.views.question_prompt.split("{text}")
     written = examples(config, "writer", 0)
     assert len(written) == sum(map(len, queries.values())) > 0
     for task, prompt, target in written:
         query = target.removesuffix(load_tokenizer(config.model.base).eos_token)
         assert (task, query[0]) == ("writing", " ") and query != target
-        assert prompt in [before + texts[passage] + after for passage in queries[query[1:]]]
+        assert prompt in [prompts[passage] for passage in queries[query[1:]]]
+
+
+def test_a_writing_prompt_has_title_and_text_as_they_are():
+    views = ViewsConfig(question_prompt="{title}: {text}?")
+    assert writing_prompt(views, "On {text}", "a {title}") == "On {text}: a {title}?"
 
 
 def test_leading_passages_give_an_example_a_document(prepared):
