@@ -26,9 +26,9 @@ FLOORS = {
     "growth": 4,
     "evaluate": 5,
     "report": 6,
-    "study": 6,
     "bench": 6,
-    "cli": 7,
+    "study": 7,
+    "cli": 8,
 }
 SHARED = {0, 1, 2}
 """floors whose rooms may use one another"""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srdist.baselines.bm25 import rank_with_bm25
 from srdist.baselines.passages import Passages, Question
 from srdist.config.baselines import DenseConfig
+from srdist.corpus.answers import contains_answer
 from srdist.errors import UserError
 from srdist.progress import progress_bar
 
@@ -39,12 +40,17 @@ def make_triples(
     """Return one triple per query and gold passage, with negatives that BM25 ranks high.
 
     A passage that holds an accepted answer is no negative. A query for which BM25 finds too few gets others at random.
+    Gold that was removed from the corpus is left out.
 
     Raises:
         UserError: no training query has a gold passage.
     """
     row_of = {identifier: row for row, identifier in enumerate(passages.ids)}
-    asked = [question for question in questions if question.gold]
+
+    def is_negative(row: int, other: Collection[int], question: Question) -> bool:
+        return row not in other and not contains_answer(passages.texts[row], question.answers)
+
+    asked = [question for question in questions if not row_of.keys().isdisjoint(question.gold)]
     if not asked:
         cure = "add a train split under corpus.queries, or leave dense_finetuned out"
         raise UserError("no training query has a gold passage to fine-tune on", cure=cure)
@@ -53,15 +59,11 @@ def make_triples(
     triples = []
     for question, ranking in zip(asked, rankings, strict=True):
         generator = random.Random(f"{seed}\0{question.id}")
-        answers = [answer.lower() for answer in question.answers]
-        hard = [
-            row_of[identifier]
-            for identifier, _ in ranking
-            if identifier not in question.gold
-            and not any(answer in passages.texts[row_of[identifier]].lower() for answer in answers)
-        ]
-        gold = [row_of[identifier] for identifier in question.gold]
-        others = sorted(set(range(len(passages.ids))) - {*gold}) if len(hard) < config.hard_negatives else []
+        gold = [row_of[identifier] for identifier in question.gold if identifier in row_of]
+        hard = [row for row in (row_of[identifier] for identifier, _ in ranking) if is_negative(row, gold, question)]
+        others = []
+        if len(hard) < config.hard_negatives:
+            others = [row for row in range(len(passages.ids)) if is_negative(row, {*gold, *hard}, question)]
         for row in gold:
             chosen = generator.sample(hard, min(config.hard_negatives, len(hard)))
             chosen += generator.sample(others, min(config.hard_negatives - len(chosen), len(others)))

@@ -14,8 +14,9 @@ from srdist.config.schema import Config
 from srdist.progress import progress_bar
 from srdist.storage.corpus import verified_corpus
 from srdist.storage.manifest import Manifest, manifest_path, verified_inputs
+from srdist.storage.models import is_folder, model_files
 from srdist.storage.runs import write_run
-from srdist.storage.stage import Stage
+from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import PASSAGES, QUERIES, TITLES
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _stage_name(system: str) -> str:
 
 def _system_stage(config: Config, system: Baseline) -> Stage:
     settings: dict[str, Any] = {"top_k": TOP_K}
+    inputs = verified_corpus(config.run_dir, PASSAGES, TITLES) | verified_inputs(config.run_dir, "prepare", QUERIES)
     if system != "dense":
         settings["language"] = config.corpus.language
     if system != "bm25":
@@ -97,13 +99,18 @@ def _system_stage(config: Config, system: Baseline) -> Stage:
         settings["dense"] = config.baselines.dense.model_dump(
             mode="json", exclude=tuning if system == "dense" else None
         )
+        model = config.baselines.dense.model
+        if is_folder(model):
+            settings["dense"].pop("model")
+            cache = config.run_dir / "manifests" / f".{BASELINES}.{system}.json"
+            inputs |= input_digests(model_files(model, "model", "baselines.dense.model"), cache)
     if system == "dense_finetuned":
         settings["seed"] = config.seed
     return Stage(
         config.run_dir,
         _stage_name(system),
         settings=settings,
-        inputs=verified_corpus(config.run_dir, PASSAGES, TITLES) | verified_inputs(config.run_dir, "prepare", QUERIES),
+        inputs=inputs,
         outputs=(f"{BASELINES}/{system}",),
         kept=(f"{BASELINES}/{system}/embeddings",),
     )

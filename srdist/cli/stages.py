@@ -81,7 +81,7 @@ STAGES = (
     StageCommand(
         "baselines",
         "srdist.baselines.stage:baselines",
-        "Run BM25 on the same passages and queries.",
+        "Rank the same passages for the same queries with BM25, and dense retrieval where the config names it.",
         ("queries",),
         "baselines",
     ),
@@ -108,6 +108,10 @@ def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool
         from srdist.baselines.stage import check_baselines
 
         check_baselines(config)
+    if any(stage.name == "evaluate" for stage in stages):
+        from srdist.evaluate.measures import parse_measures
+
+        parse_measures(config.evaluate.measures)
     table = Table("stage", "made", "where", "time", title=f"{config.name}: {config.run_dir}", title_justify="left")
     for stage in stages:
         path = manifest_path(config.run_dir, stage.name)

@@ -27,7 +27,8 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
 
     Args:
         path: the file; relative paths in it are relative to its folder.
-        overrides: `section.key=value` texts; the value is YAML, its paths relative to the working directory.
+        overrides: `section.key=value` texts; the value is YAML, its paths relative to the working directory, or to
+            the folder of the file that the override stands in.
 
     Raises:
         UserError: the file cannot be read, a key is unknown (names the nearest known one) or a value is wrong.
@@ -99,7 +100,7 @@ def _apply(data: dict, override: str) -> None:
     if not equals or not key:
         raise UserError(f"--set {override!r} is not of the form section.key=value")
     try:
-        value = _placed(yaml.safe_load(text), Path.cwd())
+        value = _placed(yaml.safe_load(text), override.base if isinstance(override, PlacedText) else Path.cwd())
     except yaml.YAMLError:
         raise UserError(f"--set {override!r}: the value is not valid YAML") from None
     *sections, last = key.split(".")

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from srdist.errors import UserError
 
@@ -49,6 +49,14 @@ def _expand(text: str) -> str:
     return re.sub(r"\$(?:\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}|(?P<plain>\w+))", value, text)
 
 
+def _as_written(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("should be a text of the form section.key=value")
+    return value
+
+
+Override = Annotated[str, PlainValidator(_as_written)]
+"""`section.key=value`; paths in it start at the folder of the file that it stands in"""
 ConfigPath = Annotated[Path, BeforeValidator(_absolute)]
 """A path; `package:NAME/file` names a file that an installed Python package carries."""
 

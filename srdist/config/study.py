@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from srdist.config.paths import ConfigPath
+from srdist.config.paths import ConfigPath, Override
 from srdist.config.section import Positive, Section
 
 
 class VariantConfig(Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     """name of the variant, in tables and of its folders"""
-    set: list[str] = []
+    set: list[Override] = []
     """`section.key=value` texts: what differs from the base config"""
     model_of: str | None = None
     """an earlier variant whose prepared corpus, index, baselines and model this one takes over: for variants that

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from srdist.config.schema import CorpusConfig
+from srdist.config.schema import CorpusConfig, TitlesConfig
 from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents, read_queries
 from srdist.corpus.records import Document, Gold, Query
@@ -27,12 +27,13 @@ def check_gold(config: CorpusConfig, listing: Path | None = None) -> None:
         listing: file for `query<TAB>gold` lines of all gold that is missing; not there when none is.
 
     Raises:
-        UserError: there are too many, or a file cannot be read.
+        UserError: there are too many, a file cannot be read, or gold is named by titles that the run replaces.
     """
     bad = BadRecords(config.on_bad_record)
     queries = [query for query in read_queries(config, bad) if not config.sample or query.split == "test"]
     if not queries:
         return
+    _refuse_titles_that_are_made(config.titles, queries)
     lowercase = config.titles.lowercase
     documents = read_documents(config.model_copy(update={"sample": None}), bad)
     missing = missing_gold(documents, queries, lowercase)
@@ -44,6 +45,15 @@ def check_gold(config: CorpusConfig, listing: Path | None = None) -> None:
         rest = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         what = f"{len(lacking)} of {len(queries)} queries have no gold passage in the corpus: {named}{rest}"
         raise UserError(what, file=listing, cure="correct the queries' gold, or raise corpus.max_missing_gold")
+
+
+def _refuse_titles_that_are_made(titles: TitlesConfig, queries: list[Query]) -> None:
+    """Gold that is named by title alone is found by the title that a document has in the run."""
+    made = "constant" if titles.constant is not None else "replace" if titles.replace else None
+    named = next((query for query in queries for gold in query.gold if gold.document is None), None)
+    if made and named:
+        what = f"query {named.id} names its gold by title, but corpus.titles.{made} gives documents other titles"
+        raise UserError(what, cure="name gold documents by id")
 
 
 def missing_gold(

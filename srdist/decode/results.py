@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from srdist.storage.corpus import live_passages
 from srdist.storage.tables import read_test_queries
 
-RESULTS, RUN = "retrieve/results.jsonl", "retrieve/run.trec"
+RESULTS = "retrieve/results.jsonl"
 
 
 @dataclass(frozen=True)

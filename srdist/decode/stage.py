@@ -33,7 +33,6 @@ BATCHES, TUNE_BATCHES = f"{RETRIEVE}/batches", f"{TUNE}/batches"
 SCORE_FORM = ("score", "title_score", "tau", "delta", "normalize_assessment")
 """fields of `retrieve` that rank what was found"""
 
-ANSWER_FILE = f"{ANSWERS}/answers.jsonl"
 RETRIEVE_TIMES, TUNE_TIMES = "times/retrieve.jsonl", f"times/{TUNE}.jsonl"
 """One line a batch: `queries` in it, `seconds`, how many passages were `assessed` and `skipped`; not the same twice."""
 

@@ -64,7 +64,7 @@ def compare(values: Mapping[str, float], other: Mapping[str, float], how: Resamp
     differences = {query: value - other[query] for query, value in values.items()}
     sample = np.fromiter(differences.values(), dtype=np.float64)
     p = 1.0
-    if np.any(sample):
+    if len(sample) > 1 and np.any(sample):
         p = permutation_test(
             (sample,),
             np.mean,

@@ -6,7 +6,6 @@ ones; where some of them contain one of its answers and others do not, only thos
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from srdist.corpus.answers import contains_answer
 from srdist.corpus.records import Gold, Query
 from srdist.corpus.titles import normalise_title
 from srdist.storage.partitions import open_partition, partition_path
@@ -47,17 +47,6 @@ class ResolvedQuery:
     @property
     def passages(self) -> list[GoldPassage]:
         return [passage for passage in self.judged if passage.has_answer] or self.judged
-
-
-def words(text: str) -> str:
-    """Return the text's words, lower-cased, each between two spaces."""
-    return " " + " ".join(re.findall(r"\w+", text.casefold())) + " "
-
-
-def contains_answer(text: str, answers: Iterable[str]) -> bool:
-    """Tell whether one of the answers occurs in the text, as whole words, whatever the case and punctuation."""
-    text = words(text)
-    return any(words(answer) in text for answer in answers if words(answer).strip())
 
 
 def find_gold(

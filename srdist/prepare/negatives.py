@@ -13,7 +13,8 @@ from srdist.baselines.bm25 import rank_with_bm25
 from srdist.baselines.passages import read_passages
 from srdist.config.mixture import PhaseConfig
 from srdist.config.schema import Config
-from srdist.prepare.gold import ResolvedQuery, contains_answer
+from srdist.corpus.answers import contains_answer
+from srdist.prepare.gold import ResolvedQuery
 from srdist.prepare.passage_tables import PassageTables, Place
 from srdist.storage.partitions import open_partition, write_partition
 

@@ -23,6 +23,7 @@ from srdist.prepare.mixture import write_mixture
 from srdist.prepare.shuffle import WORK, write_chunks, write_partitions
 from srdist.progress import console
 from srdist.storage.manifest import Manifest
+from srdist.storage.models import is_folder, model_files
 from srdist.storage.partitions import partition_path, write_partition
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, PASSAGES, QUERIES, TITLES, TOKENS, queries_schema
@@ -54,6 +55,9 @@ def prepare_settings(config: Config) -> dict[str, Any]:
     for source in (*settings["corpus"]["documents"], *settings["corpus"]["queries"]):
         source.pop("path")
         source.pop("qrels", None)
+    for section, key in ((settings["corpus"]["titles"], "model"), (settings["mixture"]["views"], "question_model")):
+        if section[key] and is_folder(section[key]):
+            section[key] = None  # its files are inputs, wherever they lie
     if config.corpus.titles.constant is None:  # a run made before there was this option is not made differently
         settings["corpus"]["titles"].pop("constant")
     return settings
@@ -67,6 +71,10 @@ def _inputs(config: Config) -> dict[str, str]:
         paths[f"corpus.queries.{number}"] = locate(source.path)
         if source.qrels:
             paths[f"corpus.queries.{number}.qrels"] = locate(source.qrels)
+    if config.corpus.titles.model:
+        paths |= model_files(config.corpus.titles.model, "title_model", "corpus.titles.model")
+    if config.mixture.views.question_model and any(phase.questions for phase in config.mixture.phases):
+        paths |= model_files(config.mixture.views.question_model, "question_model", "mixture.views.question_model")
     files = tokenizer_files(config)
     digests = input_digests(paths | files, config.run_dir / "manifests" / ".inputs.json")
     return digests if files else digests | {"tokenizer": config.model.base}

@@ -31,14 +31,23 @@ def report(config: Config, *, overwrite: bool = False) -> Manifest:
         UserError: a stage before has not finished, or the page was made from something else.
     """
     manifests = {name: read_manifest(config.run_dir, name) for name in STAGES}
-    stage = Stage(
+    return report_stage(config).run(lambda: _work(config, manifests), overwrite=overwrite)
+
+
+def is_reported(config: Config) -> bool:
+    """Tell whether the page is there, made with this config from what the stages before hold now."""
+    return all(manifest_path(config.run_dir, name).exists() for name in STAGES) and report_stage(config).is_done()
+
+
+def report_stage(config: Config) -> Stage:
+    """Return the stage; those before have finished."""
+    return Stage(
         config.run_dir,
         "report",
         settings=_shown_config(config),
         inputs={name: sha256(manifest_path(config.run_dir, name)) for name in STAGES},
         outputs=(REPORT,),
     )
-    return stage.run(lambda: _work(config, manifests), overwrite=overwrite)
 
 
 def _shown_config(config: Config) -> dict[str, Any]:

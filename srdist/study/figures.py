@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from srdist.errors import UserError
 from srdist.evaluate.records import SELF_RETRIEVAL
 from srdist.storage.files import written_aside
-from srdist.study.results import Cost, Result
+from srdist.study.results import Cost, Result, over_seeds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,15 +65,15 @@ def cost_against_size(costs: Sequence[Cost]) -> Figure:
 
 
 def quality_against_latency(results: Sequence[Result], costs: Sequence[Cost], level: str, measure: str) -> Figure:
-    """Draw a point for every variant of Self-Retrieval at the largest corpus: time of a query and quality."""
+    """Draw a point for every variant of Self-Retrieval at the largest corpus, averaged over seeds: time and quality."""
     figure, axes = _axes("milliseconds a query (median)", measure)
     largest = max(cost.documents for cost in costs)
-    latency = {cost.variant: cost.latency_p50_ms for cost in costs if cost.documents == largest}
     wanted = (largest, SELF_RETRIEVAL, level, measure)
-    points = [r for r in results if (r.documents, r.system, r.level, r.measure) == wanted and r.variant in latency]
+    points = [r for r in over_seeds(results) if (r.documents, r.system, r.level, r.measure) == wanted]
     for number, result in enumerate(points):
         error = [[result.value - result.low], [result.high - result.value]]
-        axes.errorbar(latency[result.variant], result.value, error, capsize=2, label=result.variant, **_style(number))
+        times = [c.latency_p50_ms for c in costs if (c.variant, c.documents) == (result.variant, largest)]
+        axes.errorbar(fmean(times), result.value, error, capsize=2, label=result.variant, **_style(number))
     axes.set_ylim(0, 1)
     axes.set_xlim(left=0)
     axes.legend(frameon=False, fontsize=8)
@@ -88,11 +90,15 @@ def save_figure(figure: Figure, path: Path) -> None:
                 figure.savefig(aside, format=suffix[1:], dpi=150, metadata=metadata)
 
 
+def check_matplotlib() -> None:
+    """Refuse to go on where figures cannot be drawn."""
+    if find_spec("matplotlib") is None:
+        raise UserError("figures need the Python package matplotlib", cure='pip install "srdist[study]"')
+
+
 def _axes(x: str, y: str) -> tuple:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("figures need the Python package matplotlib", cure='pip install "srdist[study]"') from None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +80,8 @@ def _cell(
 
     name = name_of(variant.name)
     chosen = [
-        f"name={study.name}",
-        f"output={study.output / 'cells' / name}",
+        f"name={json.dumps(study.name)}",
+        f"output={json.dumps(str(study.output / 'cells' / name))}",
         f"seed={seed}",
         f"corpus.sample={{documents: {documents}, seed: {seed}}}",
     ]

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
-from srdist.evaluate.records import SELF_RETRIEVAL
+from srdist.evaluate.records import HYBRID, SELF_RETRIEVAL
 from srdist.evaluate.table import LEVELS, read_metrics, systems_in_order
 from srdist.storage.manifest import Manifest, read_manifest
 from srdist.study.grid import Cell
@@ -113,12 +113,12 @@ def _averaged(group: list[Result]) -> Result:
 def lines_of(results: Sequence[Result], level: str, measure: str) -> dict[str, list[Result]]:
     """Return one line of results by rising size for each system and variant, averaged over the seeds.
 
-    Baselines do not depend on the variant: they are taken of the first one that has them.
+    Baselines hardly depend on the variant: they are taken of the first one that has them.
     """
     lines: dict[str, dict[int, Result]] = {}
     several = len({result.variant for result in results}) > 1
     for result in over_seeds([r for r in results if r.level == level and r.measure == measure]):
-        own = result.system == SELF_RETRIEVAL
+        own = result.system in (SELF_RETRIEVAL, HYBRID)
         name = f"{result.system}, {result.variant}" if own and several else result.system
         lines.setdefault(name, {}).setdefault(result.documents, result)
     return {name: [points[size] for size in sorted(points)] for name, points in lines.items()}

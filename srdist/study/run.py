@@ -9,14 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from srdist.config.load import load_config, save_config
+from srdist.config.load import save_config
 from srdist.errors import REQUEUE
 from srdist.progress import console
-from srdist.storage.manifest import manifest_path
+from srdist.report.stage import is_reported
 from srdist.study.grid import Cell
 from srdist.study.sharing import share_stages
-
-LAST_STAGE = "report"
 
 
 def run_cells(cells: Sequence[Cell]) -> list[Cell]:
@@ -43,8 +41,7 @@ def run_cells(cells: Sequence[Cell]) -> list[Cell]:
 
 def is_finished(cell: Cell) -> bool:
     """Tell whether a cell's last stage is done, with the config that the study has now."""
-    finished = manifest_path(cell.run_dir, LAST_STAGE).exists() and cell.config_file.exists()
-    return finished and load_config(cell.config_file) == cell.config
+    return is_reported(cell.config)
 
 
 def run_cell(cell: Cell) -> int:

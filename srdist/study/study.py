@@ -7,8 +7,16 @@ from pathlib import Path
 
 from srdist.config.study import StudyConfig
 from srdist.errors import UserError
+from srdist.evaluate.measures import parse_measures, shown_name
 from srdist.evaluate.table import LEVELS
 from srdist.storage.files import write_text
+from srdist.study.figures import (
+    check_matplotlib,
+    cost_against_size,
+    quality_against_latency,
+    quality_against_size,
+    save_figure,
+)
 from srdist.study.grid import Cell
 from srdist.study.page import Picture, render
 from srdist.study.results import Cost, Result, as_csv, lines_of, read_costs, read_results
@@ -24,18 +32,18 @@ def run_study(study: StudyConfig, cells: Sequence[Cell]) -> list[Cell]:
     Raises:
         UserError: the input of a cell is bad: before any cell is run.
     """
-    check_inputs(cells)
+    check_inputs(study, cells)
     failed = run_cells(cells)
     if any(is_finished(cell) for cell in cells):
         write_results(study, cells)
     return failed
 
 
-def check_inputs(cells: Sequence[Cell]) -> None:
-    """Refuse what would end a cell that is not finished before it begins.
+def check_inputs(study: StudyConfig, cells: Sequence[Cell]) -> None:
+    """Refuse what would end a cell that is not finished, or the study after all of them, before it begins.
 
     That is a size larger than the corpus, or too small for the gold documents of the test queries; test queries
-    without gold; a baseline's model that is not there.
+    without gold; a baseline's model that is not there; a measure that is unknown, or not evaluated; no matplotlib.
     """
     from srdist.baselines.stage import check_baselines
     from srdist.corpus.bad_records import BadRecords
@@ -45,6 +53,8 @@ def check_inputs(cells: Sequence[Cell]) -> None:
     waiting = [cell for cell in cells if not is_finished(cell)]
     for cell in waiting:
         check_baselines(cell.config)
+        _check_measure(study, {shown_name(measure) for measure in parse_measures(cell.config.evaluate.measures)})
+    check_matplotlib()
     for documents in {cell.documents for cell in waiting}:
         corpus = next(cell.config.corpus for cell in waiting if cell.documents == documents)
         next(read_documents(corpus, BadRecords(corpus.on_bad_record)), None)
@@ -59,11 +69,7 @@ def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
         UserError: the study's measure is not among those that were evaluated.
     """
     results, costs = read_results(cells), read_costs(cells)
-    measured = sorted({result.measure for result in results})
-    if study.measure not in measured:
-        raise UserError(
-            f"the study's measure {study.measure} is not evaluated", cure=f"take one of {', '.join(measured)}"
-        )
+    _check_measure(study, {result.measure for result in results})
     write_text(study.output / "results.csv", as_csv(results, Result))
     write_text(study.output / "costs.csv", as_csv(costs, Cost))
     for level in LEVELS:
@@ -77,9 +83,13 @@ def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
     return study.output / PAGE
 
 
-def _draw(study: StudyConfig, results: list[Result], costs: list[Cost]) -> list[Picture]:
-    from srdist.study.figures import cost_against_size, quality_against_latency, quality_against_size, save_figure
+def _check_measure(study: StudyConfig, measured: set[str]) -> None:
+    if study.measure not in measured:
+        cure = f"take one of {', '.join(sorted(measured))}"
+        raise UserError(f"the study's measure {study.measure} is not evaluated", cure=cure)
 
+
+def _draw(study: StudyConfig, results: list[Result], costs: list[Cost]) -> list[Picture]:
     drawn = []
     for level in LEVELS:
         figure = quality_against_size(lines_of(results, level, study.measure), study.measure)

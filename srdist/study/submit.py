@@ -9,7 +9,7 @@ from srdist.cluster.sbatch import PlannedJob
 from srdist.cluster.submit import submit_jobs
 from srdist.config.study import StudyConfig
 from srdist.study.grid import Cell
-from srdist.study.run import LAST_STAGE, is_finished
+from srdist.study.run import is_finished
 
 
 def submit_cells(study: StudyConfig, cells: Sequence[Cell], overrides: Sequence[str]) -> list[Job]:
@@ -28,7 +28,5 @@ def submit_cells(study: StudyConfig, cells: Sequence[Cell], overrides: Sequence[
         if not is_finished(cell):
             after = cell.model_of.name if cell.model_of else None
             arguments = (str(number), *options)
-            planned.append(
-                (cell.config, PlannedJob(cell.name, "study.sbatch", "cell", (LAST_STAGE,), arguments, after))
-            )
+            planned.append((cell.config, PlannedJob(cell.name, "study.sbatch", "cell", ("report",), arguments, after)))
     return submit_jobs(study.output, study, cells[0].config.cluster.slurm.scripts, planned)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
-from srdist.errors import UserError
 from srdist.storage.disk import refused_writes_told
 from srdist.storage.manifest import Manifest, verified_inputs
+from srdist.storage.models import model_files
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
 from srdist.train.checkpoint import CHECKPOINTS
@@ -43,15 +41,8 @@ def train_stage(config: Config) -> Stage:
         "seed": config.seed,
         "phases": [{"name": phase.name, "epochs": phase.epochs} for phase in config.mixture.phases],
     }
-    inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE), **_base_digests(config)}
+    base = input_digests(
+        model_files(config.model.base, "base", "model.base"), config.run_dir / "manifests" / ".base.json"
+    )
+    inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE), **base}
     return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
-
-
-def _base_digests(config: Config) -> dict[str, str]:
-    if not config.model.base.startswith("/"):
-        return {}
-    folder = Path(config.model.base)
-    if not (folder / "config.json").is_file():
-        raise UserError("no model here: config.json is missing", file=folder, cure="correct model.base")
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".safetensors", ".bin", ".model")]
-    return input_digests({f"base/{path.name}": path for path in paths}, config.run_dir / "manifests" / ".base.json")

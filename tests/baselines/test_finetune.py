@@ -43,6 +43,19 @@ def test_every_gold_passage_gives_a_triple_and_queries_without_gold_none():
     assert [PASSAGES.ids[triple.gold] for triple in triples] == ["nile", "congo"]
 
 
+def test_gold_that_was_removed_from_the_corpus_is_left_out():
+    triples = triples_of(
+        Question("q", "river of africa", [], ["gone", "congo"]), Question("lost", "river", [], ["gone"])
+    )
+    assert [PASSAGES.ids[triple.gold] for triple in triples] == ["congo"]
+
+
+def test_negatives_drawn_from_the_others_hold_no_answer_either():
+    for seed in range(5):
+        (triple,) = make_triples(PASSAGES, [Question("q", "xyzzy", ["river"], ["whale"])], "en", CONFIG, seed)
+        assert triple.negatives == ()
+
+
 def test_without_training_queries_there_is_nothing_to_learn_from():
     with pytest.raises(UserError, match="no training query has a gold passage"):
         triples_of(Question("lost", "river", [], []))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,6 +12,14 @@ import pytest
 from srdist.corpus.bad_records import BadRecords
 from srdist.errors import UserError
 from tests.corpus.files import documents_of, queries_of
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_collection() -> Iterator[None]:
+    """What other tests left must not be finalised in the depth of a recursion, where that fails."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 class Broken(NamedTuple):

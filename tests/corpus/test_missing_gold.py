@@ -57,3 +57,10 @@ def test_a_list_that_is_not_true_any_more_is_removed(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "q.jsonl", [{"id": "found", "text": "a?", "documents": ["17"]}])
     check_gold(config, tmp_path / "missing.tsv")
     assert not (tmp_path / "missing.tsv").exists()
+
+
+@pytest.mark.parametrize("titles", [{"constant": "passage"}, {"replace": True}])
+def test_gold_by_title_needs_the_titles_that_documents_have(tmp_path: Path, titles: dict) -> None:
+    what = f"query by-title names its gold by title, but corpus.titles.{next(iter(titles))} gives documents other"
+    with pytest.raises(UserError, match=what):
+        check_gold(sources(tmp_path, titles=titles, max_missing_gold=1.0))

@@ -17,7 +17,7 @@ import pytest
 
 from srdist.config.load import save_config
 from srdist.decode import evaluator, stage
-from srdist.decode.results import RESULTS, RUN, read_results
+from srdist.decode.results import RESULTS, read_results
 from srdist.storage.runs import read_run
 from tests.decode.tiny_run import make_run
 
@@ -45,7 +45,7 @@ def start(config):
 
 
 def outputs(config):
-    return [(config.run_dir / name).read_bytes() for name in (RESULTS, RUN)]
+    return [(config.run_dir / name).read_bytes() for name in (RESULTS, "retrieve/run.trec")]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def finish(config, process, whole):
     assert process.wait() == 0
     assert outputs(config) == whole
     assert Counter(query for query, _ in read_results(config.run_dir)) == {f"q{n}": 1 for n in range(len(QUERIES))}
-    assert len(read_run(config.run_dir / RUN)) == len(QUERIES)
+    assert len(read_run(config.run_dir / "retrieve/run.trec")) == len(QUERIES)
     assert not (config.run_dir / stage.BATCHES).exists()
 
 

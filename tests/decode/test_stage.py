@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from srdist.decode import evaluator, results, shards, stage
-from srdist.decode.results import RESULTS, RUN
+from srdist.decode.results import RESULTS
 from srdist.decode.retriever import SelfRetriever
 from srdist.errors import UserError
 from srdist.storage.runs import read_run
@@ -41,7 +41,7 @@ def run(tmp_path):
 
 
 def outputs(config):
-    return {name: (config.run_dir / name).read_bytes() for name in (RESULTS, RUN)}
+    return {name: (config.run_dir / name).read_bytes() for name in (RESULTS, "retrieve/run.trec")}
 
 
 def records(path):
@@ -54,13 +54,13 @@ def test_results_and_run_hold_the_test_queries_in_order(run):
     lines = records(config.run_dir / RESULTS)
     assert [(line["query"], line["text"]) for line in lines] == [(f"q{n}", text) for n, text in enumerate(QUERIES)]
     assert {len(line["candidates"]) for line in lines} == {5}
-    found = read_run(config.run_dir / RUN)
+    found = read_run(config.run_dir / "retrieve/run.trec")
     for line in lines:
         assert list(found[line["query"]]) == [candidate["passage_id"] for candidate in line["candidates"]]
     counts = manifest.counts
     assert counts["queries"] == 7 and counts["candidates"] == 35
     assert counts["assessed"] == sum(line["assessed"] for line in lines)
-    assert set(manifest.files) == {RESULTS, RUN, stage.RETRIEVE_TIMES}
+    assert set(manifest.files) == {RESULTS, "retrieve/run.trec", stage.RETRIEVE_TIMES}
 
 
 def test_results_hold_all_titles_and_passages_found_and_what_was_missed(run):
@@ -156,7 +156,7 @@ def test_answers_name_their_passage(run):
     config = run(answer_tokens=4)
     stage.retrieve(config)
     manifest = stage.answer(config)
-    lines = records(config.run_dir / stage.ANSWER_FILE)
+    lines = records(config.run_dir / "answers/answers.jsonl")
     best = {query: retrieval.candidates[0].passage_id for query, retrieval in stage.read_results(config.run_dir)}
     assert {line["query"]: line["passage"] for line in lines} == best
     assert manifest.counts == {"queries": 7, "answers": sum(bool(line["answer"]) for line in lines)}
@@ -187,7 +187,7 @@ def test_answers_go_on_after_a_kill_with_the_same_bytes(run, monkeypatch):
         stage.answer(broken)
     stage.answer(broken)
     assert len(calls) == 2 + 3
-    files = [(config.run_dir / stage.ANSWER_FILE).read_bytes() for config in (whole, broken)]
+    files = [(config.run_dir / "answers/answers.jsonl").read_bytes() for config in (whole, broken)]
     assert files[0] == files[1]
 
 

@@ -34,6 +34,11 @@ def test_few_queries_are_tested_exactly():
     assert compared["p"] == pytest.approx(2 / 32)
 
 
+def test_one_query_shows_nothing():
+    compared = compare(by_query([1]), by_query([0]), HOW)
+    assert compared == {"difference": 1.0, "interval": [1.0, 1.0], "p": 1.0}
+
+
 def test_equal_systems_do_not_differ():
     values = by_query([0, 1, 0.5])
     assert compare(values, values, HOW) == {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0}

@@ -1,5 +1,6 @@
 """What is drawn is drawn anew in every epoch, as a function of seed, phase, epoch and ids."""
 
+import shutil
 from collections import Counter
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from srdist.baselines.passages import read_passages, read_questions
 from srdist.config.mixture import ViewsConfig
 from srdist.corpus.records import Query
+from srdist.errors import UserError
 from srdist.prepare.gold import GoldPassage, ResolvedQuery
 from srdist.prepare.mixture import write_mixture_partition
 from srdist.prepare.negatives import Negatives, mine_negatives, read_ranked
@@ -188,6 +190,18 @@ def test_the_model_writes_as_many_questions_as_the_passage_has_sentences_for(pre
     assert [len(questions) for questions in read_written(path)] == [min(2, len(starts)) for starts in sentences]
     written = {" ".join(question.lower().split()) for questions in read_written(path) for question in questions}
     assert written <= {" ".join(text.split()) for text in texts(config, "fixed", 0)}
+
+
+def test_another_model_of_questions_is_noticed_and_the_same_elsewhere_is_not(prepared, tmp_path):
+    config, manifest = prepared
+    folder = tmp_path / "moved"
+    shutil.copytree(config.mixture.views.question_model, folder)
+    views = config.mixture.views.model_copy(update={"question_model": str(folder)})
+    moved = config.model_copy(update={"mixture": config.mixture.model_copy(update={"views": views})})
+    assert prepare(moved) == manifest
+    (folder / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(UserError, match="input question_model/tokenizer_config.json changed"):
+        prepare(moved)
 
 
 def gold_of(config, tables):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from srdist.corpus.answers import contains_answer
 from srdist.errors import UserError
-from srdist.prepare.gold import contains_answer
 from srdist.prepare.stage import prepare
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import TASKS

@@ -8,7 +8,7 @@ import pytest
 
 from srdist.config import load_config
 from srdist.config.paths import locate
-from srdist.prepare.gold import contains_answer
+from srdist.corpus.answers import contains_answer
 from tests.config.test_load import CONFIGS
 
 QUESTIONS = [

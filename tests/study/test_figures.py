@@ -1,7 +1,7 @@
 from dataclasses import fields, replace
 
-from srdist.study.figures import COSTS, cost_against_size
-from srdist.study.results import Cost
+from srdist.study.figures import COSTS, cost_against_size, quality_against_latency
+from srdist.study.results import Cost, Result
 
 SMALL = Cost(**{field.name: 1 for field in fields(Cost)} | {"variant": "full", "documents": 1000})
 
@@ -18,3 +18,14 @@ def test_costs_have_readable_ticks_within_a_decade_and_across_several():
     for factor, wanted in ((1.3, {"1", "1.1", "1.2"}), (4, {"1", "2", "3"}), (300, {"1", "10", "100"})):
         large = replace(SMALL, documents=5000, **dict.fromkeys(COSTS, factor))
         assert wanted <= shown(cost_against_size([SMALL, large]))
+
+
+def test_a_variant_is_one_point_whatever_its_seeds():
+    costs = [replace(SMALL, seed=seed, latency_p50_ms=10 * seed) for seed in (1, 3)]
+    results = [
+        Result("full", 1000, 1200, seed, "Self-Retrieval", "passage", "Hits@1", value, value - 0.1, value + 0.1)
+        for seed, value in ((1, 0.4), (3, 0.6))
+    ]
+    (axes,) = quality_against_latency(results, costs, "passage", "Hits@1").axes
+    (points,) = axes.containers
+    assert points.lines[0].get_xydata().tolist() == [[20, 0.5]]

@@ -73,3 +73,18 @@ def test_overrides_of_the_command_line_reach_every_cell(write):
 def test_a_grid_that_does_not_fit_is_refused(write, variants, message):
     with pytest.raises(UserError, match=message):
         make_cells(write(variants=variants))
+
+
+def test_paths_of_a_variant_start_at_the_study(write, tmp_path):
+    (cell,) = make_cells(write(documents=[10], variants=[{"name": "other", "set": ["model.base=./other"]}]))
+    assert cell.config.model.base == str(tmp_path / "other")
+
+
+def test_names_and_folders_are_taken_as_they_are(write, tmp_path):
+    (cell, *_) = make_cells(write(name="2025", output="out #1"))
+    assert cell.config.name == "2025" and cell.run_dir == tmp_path / "out #1" / "cells" / "full-10-0"
+
+
+def test_an_override_is_a_text(write):
+    with pytest.raises(UserError, match="should be a text of the form section.key=value"):
+        write(variants=[{"name": "full", "set": [{"retrieve.titles": 1}]}])

@@ -13,7 +13,8 @@ import yaml
 from srdist.config.load import load_study
 from srdist.errors import UserError
 from srdist.study.grid import make_cells
-from srdist.study.run import is_finished
+from srdist.study.results import read_results
+from srdist.study.run import is_finished, run_cell
 from srdist.study.study import check_inputs, run_study
 from tests.tiny_run import make_experiment
 
@@ -67,6 +68,15 @@ def test_a_failed_cell_is_named_with_its_log_and_does_not_stop_the_others(finish
     assert out.strip() == str(path.parent / "study" / "study.html")
 
 
+def test_a_finished_cell_whose_settings_changed_is_refused_and_not_shown(finished):
+    study = load_study(finished[0])
+    (full,) = (c for c in make_cells(study, ["retrieve.tau=0.9"]) if c.name == "full-12-0")
+    assert run_cell(full) == run_cell(full) == 2 and not is_finished(full)
+    assert "made differently: retrieve.tau was 0.4, is 0.9" in " ".join(full.log.read_text().split())
+    assert read_results([full]) == []
+    assert is_finished(make_cells(study)[0]), "as it was made, it stays finished"
+
+
 def test_results_and_costs_hold_a_row_per_figure_and_cell(finished):
     folder = finished[0].parent / "study"
     results = list(csv.DictReader((folder / "results.csv").open()))
@@ -109,9 +119,25 @@ def test_the_smaller_corpus_is_inside_the_larger(finished):
 
 
 def test_a_size_larger_than_the_corpus_stops_the_study_before_any_cell(tmp_path):
-    cells = make_cells(load_study(write_study(tmp_path, documents=[12, 24, 25])))
+    study = load_study(write_study(tmp_path, documents=[12, 24, 25]))
     with pytest.raises(UserError, match="should have 25 documents, the corpus has 24"):
-        check_inputs(cells)
+        check_inputs(study, make_cells(study))
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"measure": "Hits@3"}, "the study's measure Hits@3 is not evaluated -- take one of Hits@1, Hits@5"),
+        (
+            {"variants": [{"name": "full", "set": ["evaluate.measures=[Sucess@1]"]}]},
+            "ir_measures has no measure 'Sucess@1'",
+        ),
+    ],
+)
+def test_a_measure_that_is_not_there_stops_the_study_before_any_cell(tmp_path, changes, what):
+    study = load_study(write_study(tmp_path, **changes))
+    with pytest.raises(UserError, match=what):
+        check_inputs(study, make_cells(study))
 
 
 @pytest.mark.parametrize(

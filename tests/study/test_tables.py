@@ -13,17 +13,21 @@ RESULTS = [
     result(documents=10, value=0.4, variant="one_beam"),
     result("BM25", value=0.9),
     result("BM25", value=0.9, variant="one_beam"),
+    result("Hybrid", value=0.8),
+    result("Hybrid", value=0.7, variant="one_beam"),
     result(value=0.7, measure="MRR@5"),
     result(value=0.8, level="document"),
 ]
 
 
-def test_a_line_is_a_system_or_a_variant_of_self_retrieval_by_rising_size():
+def test_a_line_is_a_system_or_a_variant_of_one_that_retrieves_so_by_rising_size():
     lines = lines_of(RESULTS, "passage", "Hits@1")
     assert {name: [(r.documents, r.value) for r in line] for name, line in lines.items()} == {
         "Self-Retrieval, full": [(10, 0.6), (20, 0.4)],
         "Self-Retrieval, one_beam": [(10, 0.4)],
         "BM25": [(10, 0.9)],
+        "Hybrid, full": [(10, 0.8)],
+        "Hybrid, one_beam": [(10, 0.7)],
     }
 
 
@@ -46,4 +50,4 @@ def test_markdown_shows_every_figure_with_its_interval():
 def test_latex_escapes_what_is_not_text():
     text = latex(lines_of(RESULTS, "passage", "Hits@1"), "100 % of Hits@1")
     assert r"one\_beam" in text and r"100 \% of" in text
-    assert text.count(r"\\") == 4 and r"\begin{tabular}{lrr}" in text
+    assert text.count(r"\\") == 6 and r"\begin{tabular}{lrr}" in text
