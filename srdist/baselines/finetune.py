@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,8 +47,8 @@ def make_triples(
     """
     row_of = {identifier: row for row, identifier in enumerate(passages.ids)}
 
-    def is_negative(row: int, other: Collection[int], question: Question) -> bool:
-        return row not in other and not contains_answer(passages.texts[row], question.answers)
+    def negatives(rows: Iterable[int], known: Collection[int], question: Question) -> list[int]:
+        return [r for r in rows if r not in known and not contains_answer(passages.texts[r], question.answers)]
 
     asked = [question for question in questions if not row_of.keys().isdisjoint(question.gold)]
     if not asked:
@@ -60,10 +60,9 @@ def make_triples(
     for question, ranking in zip(asked, rankings, strict=True):
         generator = random.Random(f"{seed}\0{question.id}")
         gold = [row_of[identifier] for identifier in question.gold if identifier in row_of]
-        hard = [row for row in (row_of[identifier] for identifier, _ in ranking) if is_negative(row, gold, question)]
-        others = []
-        if len(hard) < config.hard_negatives:
-            others = [row for row in range(len(passages.ids)) if is_negative(row, {*gold, *hard}, question)]
+        hard = negatives((row_of[identifier] for identifier, _ in ranking), gold, question)
+        too_few = len(hard) < config.hard_negatives
+        others = negatives(range(len(passages.ids)), {*gold, *hard}, question) if too_few else []
         for row in gold:
             chosen = generator.sample(hard, min(config.hard_negatives, len(hard)))
             chosen += generator.sample(others, min(config.hard_negatives - len(chosen), len(others)))
