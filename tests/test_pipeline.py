@@ -94,7 +94,9 @@ def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, p
         "mixture.phases=[{name: only, retrievals: 1}]",
         "train.rows_per_step=32",
         "tracking.backend=jsonl",
+        "retrieve.search=beam",  # with random weights, exact search visits most of the trie
         "retrieve.titles=1",
+        "retrieve.title_beams=1",
         "retrieve.batch_queries=32",
         "retrieve.answer_tokens=1",
     ]
