@@ -12,6 +12,7 @@ from tests.cluster.slurm_stub import SlurmStub
 def slurm(tmp_path, monkeypatch):
     """Slurm's commands as stand-ins on PATH."""
     stub = SlurmStub(tmp_path / "slurm-stub")
+    monkeypatch.delenv("SRDIST_DATA", raising=False)
     monkeypatch.setenv("PATH", f"{stub.bin}{os.pathsep}{os.environ['PATH']}")
     return stub
 
