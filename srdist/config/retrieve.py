@@ -15,7 +15,8 @@ class RetrieveConfig(Section):
     passages: Positive = 10
     """passages generated per title (the paper's j)"""
     search: Literal["beam", "exact"] = "beam"
-    """how titles are searched: `beam` (the paper), or `exact`: the most probable ones, whatever a beam would lose"""
+    """how titles are searched: `beam` (the paper), or `exact`: the most probable ones, whatever a beam would lose; the
+    less sure the model, the more of the trie it visits"""
     title_beams: Positive = 10
     """beams of the title search; at least `titles`; `search: exact` has none"""
     passage_beams: Positive = 10
