@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 from srdist.errors import UserError
 
 TRIES = 4
-"""Deaths of workers at one batch, or while starting, one after the other, that end the command."""
+"""Deaths of workers at one batch, or of one worker and those in its place while they started, that end the command."""
+RESTART_SECONDS = 5.0
+"""Before a worker that died while it started is replaced; doubled each time. Ray takes up to half a minute to notice
+that a node is gone (16 s were seen), and starts workers there until then."""
 NODE_CHECK_SECONDS = 30.0
 Work = Callable[..., Any]
 
@@ -32,7 +36,8 @@ def run_on_actors(
 ) -> Iterator[tuple[int, Any]]:
     """Hand batches, in order, to actors; give (index, result) as they finish.
 
-    An actor that dies is replaced, and its batch goes to the next one that is free.
+    An actor that dies is replaced, and its batch goes to the next one that is free. One that dies while it starts
+    is replaced after a pause, in which the others go on.
 
     Args:
         make: called once in every actor; returns what is called with the values of a batch.
@@ -42,7 +47,8 @@ def run_on_actors(
         actors: number of actors; None: as many as fit into the cluster. Never more than batches.
 
     Raises:
-        UserError: an actor raised it; an actor does not fit; four died at the same batch, or while they started.
+        UserError: an actor raised it; an actor does not fit; four died at the same batch, or in one's place while
+            they started.
     """
     import ray
 
@@ -76,20 +82,23 @@ class _Pool:
         self.ray, self.remote, self.batches = ray, remote, batches
         self.make = ray.put(make)
         self.waiting = deque(range(len(batches)))
-        self.busy: dict[Any, tuple[Any, int | None]] = {}  # reference -> actor, its batch or None while it starts
+        self.starting: dict[Any, tuple[Any, int]] = {}  # reference -> actor, how many died in its place
+        self.due: list[tuple[float, int]] = []  # when to start an actor, how many died in its place
+        self.busy: dict[Any, tuple[Any, int]] = {}  # reference -> actor, its batch
         self.idle: list[Any] = []
-        self.deaths: Counter[int | None] = Counter()
+        self.deaths: Counter[int] = Counter()  # of each batch
 
-    def add_actor(self) -> None:
-        """Start one more actor."""
+    def add_actor(self, died: int = 0) -> None:
+        """Start one more actor, in the place of so many that died while they started."""
         actor = self.remote.remote()
-        self.busy[actor.start.remote(self.make)] = actor, None
+        self.starting[actor.start.remote(self.make)] = actor, died
 
     def next_result(self) -> tuple[int, Any]:
         """Wait until a batch is done; keep all actors busy meanwhile."""
         while True:
             done = self._wait()
-            actor, index = self.busy.pop(done)
+            starts = done in self.starting
+            actor, number = (self.starting if starts else self.busy).pop(done)
             try:
                 result = self.ray.get(done)
             except self.ray.exceptions.RayTaskError as error:
@@ -97,41 +106,63 @@ class _Pool:
                     raise error.cause from None
                 raise
             except (self.ray.exceptions.RayActorError, self.ray.exceptions.OutOfMemoryError) as error:
-                self._replace(actor, index, error)
+                self.ray.kill(actor)  # it may be out of reach, not dead
+                if starts:
+                    self._start_later(number + 1, error)
+                else:
+                    self._try_again(number, error)
                 continue
-            self.deaths[None] = 0
             self.idle.append(actor)
             self._hand_out()
-            if index is not None:
-                return index, result
+            if not starts:
+                return number, result
 
     def close(self) -> None:
         """End all actors."""
-        for actor in [*self.idle, *(actor for actor, _ in self.busy.values())]:
+        for actor in [*self.idle, *(actor for actor, _ in [*self.starting.values(), *self.busy.values()])]:
             self.ray.kill(actor)
 
     def _wait(self) -> Any:
         """Return a reference whose result is there; raise UserError if there is no machine left to make one."""
         while True:
-            done, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=NODE_CHECK_SECONDS)
-            if done:
-                return done[0]
+            pause = NODE_CHECK_SECONDS
+            if self.due:
+                pause = max(0.0, min(self.due)[0] - time.monotonic())
+            if references := [*self.starting, *self.busy]:
+                done, _ = self.ray.wait(references, num_returns=1, timeout=pause)
+                if done:
+                    return done[0]
+            else:
+                time.sleep(pause)
             if not any(node["Alive"] for node in self.ray.nodes()):
                 raise UserError("all nodes of the Ray cluster are dead", cure="run the same command again: it goes on")
+            self._start_due()
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for _, died in [entry for entry in self.due if entry[0] <= now]:
+            self.add_actor(died)
+        self.due = [entry for entry in self.due if entry[0] > now]
 
     def _hand_out(self) -> None:
         while self.idle and self.waiting:
             actor, index = self.idle.pop(), self.waiting.popleft()
             self.busy[actor.run.remote(self.batches[index])] = actor, index
 
-    def _replace(self, actor: Any, index: int | None, error: Exception) -> None:
+    def _start_later(self, died: int, error: Exception) -> None:
+        if died == TRIES:
+            raise _too_many_died("while they started", error)
+        self.due.append((time.monotonic() + RESTART_SECONDS * 2 ** (died - 1), died))
+
+    def _try_again(self, index: int, error: Exception) -> None:
         self.deaths[index] += 1
         if self.deaths[index] == TRIES:
-            where = "while they started" if index is None else "at the same batch"
-            what = f"{TRIES} workers died {where} ({type(error).__name__})"
-            raise UserError(what, cure="look for a lack of memory; cluster.workers makes it fewer at once") from None
-        self.ray.kill(actor)  # it may be out of reach, not dead
-        if index is not None:
-            self.waiting.appendleft(index)
+            raise _too_many_died("at the same batch", error)
+        self.waiting.appendleft(index)
         self.add_actor()
         self._hand_out()
+
+
+def _too_many_died(where: str, error: Exception) -> UserError:
+    what = f"{TRIES} workers died {where} ({type(error).__name__})"
+    return UserError(what, cure="look for a lack of memory; cluster.workers makes it fewer at once")

@@ -1,5 +1,6 @@
 """Batches on actors of a real Ray."""
 
+import contextlib
 import os
 import signal
 import time
@@ -37,9 +38,19 @@ def dies_at_once():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def dies_as_often_as_there_are_files(folder):
+    """Die for a file that this process was the one to remove; else make what doubles."""
+    for file in sorted(Path(folder).glob("start-*")):
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return Doubler(folder)
+
+
 @pytest.fixture
 def two_tries(monkeypatch):
     monkeypatch.setattr(actors, "TRIES", 2)
+    monkeypatch.setattr(actors, "RESTART_SECONDS", 0.1)
 
 
 def doubled(folder, numbers, **options):
@@ -72,6 +83,16 @@ def test_a_batch_that_kills_every_actor_ends_with_a_clear_error(tmp_path, two_tr
 def test_actors_that_die_while_they_start_end_with_a_clear_error(two_tries):
     with pytest.raises(UserError, match="died while they started"):
         list(run_on_actors(dies_at_once, [(1,)], actors=1))
+
+
+def test_two_workers_that_die_while_they_start_are_not_one_that_dies_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(actors, "TRIES", 2)
+    monkeypatch.setattr(actors, "RESTART_SECONDS", 3.0)
+    for death in range(2):
+        (tmp_path / f"start-{death}").touch()
+    make = partial(dies_as_often_as_there_are_files, str(tmp_path))
+    assert dict(run_on_actors(make, [(number,) for number in range(6)], actors=2)) == {n: 2 * n for n in range(6)}
+    assert not list(tmp_path.glob("start-*"))
 
 
 def test_a_users_mistake_arrives_whole(tmp_path):
