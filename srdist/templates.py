@@ -11,6 +11,7 @@ tokenized together with its neighbour, token boundaries agree everywhere.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -141,6 +142,14 @@ class Segments:
         texts = [self.templates.sentence.replace("{sentence}", sentence) for sentence in sentences]
         return [self.start + tokens for tokens in self.encode(texts)]
 
+    def writing_prompt(self, title: str, text: str) -> list[int]:
+        """Tokens before the query that is asked about a text."""
+        return self.tokenizer(writing_text(self.templates, title, text))["input_ids"]
+
+    def written(self, query: str) -> list[int]:
+        """Tokens of a query that is asked about a text, with its end."""
+        return [*self._encode(f" {query}"), self.end]
+
     def generation(self, prompt: list[int], title: list[int], passage: list[int], limit: int | None) -> Example:
         """Return an indexing or retrieval example: prompt -> title, passage.
 
@@ -151,10 +160,10 @@ class Segments:
         target = [*passage, self.verdict_separator[0]] if whole else passage[:limit]
         return Example([*prompt, *title, *self.passage_separator, *target], len(prompt))
 
-    def writing(self, prompt: str, query: str) -> Example:
-        """Return an example of writing a query: prompt -> query, for a model that is asked as any other one is."""
-        start = self.tokenizer(prompt)["input_ids"]
-        return Example([*start, *self._encode(f" {query}"), self.end], len(start))
+    def writing(self, title: str, text: str, query: str) -> Example:
+        """Return an example of writing a query about a text of a title, for a model that is asked as any other one."""
+        prompt = self.writing_prompt(title, text)
+        return Example([*prompt, *self.written(query)], len(prompt))
 
     def assessment(self, prompt: list[int], title: list[int], passage: list[int], answer: str | None) -> Example:
         """Return an assessment example: prompt, title, passage -> verdict.
@@ -171,6 +180,11 @@ class Segments:
         else:
             verdict = [*self.positive, self.end]
         return Example([*context, *verdict], len(context))
+
+
+def writing_text(templates: TemplatesConfig, title: str, text: str) -> str:
+    """Return the prompt to write a question about a text of that title."""
+    return re.sub(r"\{(title|text)\}", lambda name: {"title": title, "text": text}[name[1]], templates.writing)
 
 
 def load_tokenizer(base: str) -> PreTrainedTokenizerBase:

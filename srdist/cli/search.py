@@ -57,4 +57,6 @@ def _show(found: Retrieval, answer: str | None) -> None:
 
 
 def _passage_score(candidate: Candidate) -> str:
+    if candidate.query_logprob is not None:
+        return f"  log P(q|t,p) {candidate.query_logprob:.2f}"
     return "" if candidate.passage_score is None else f"  S_P {candidate.passage_score:.4f}"

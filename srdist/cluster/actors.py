@@ -125,6 +125,7 @@ class _Pool:
     def _wait(self) -> Any:
         """Return a reference whose result is there; raise UserError if there is no machine left to make one."""
         while True:
+            self._start_due()
             pause = NODE_CHECK_SECONDS
             if self.due:
                 pause = max(0.0, min(self.due)[0] - time.monotonic())
@@ -136,7 +137,6 @@ class _Pool:
                 time.sleep(pause)
             if not any(node["Alive"] for node in self.ray.nodes()):
                 raise UserError("all nodes of the Ray cluster are dead", cure="run the same command again: it goes on")
-            self._start_due()
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -151,13 +151,13 @@ class _Pool:
 
     def _start_later(self, died: int, error: Exception) -> None:
         if died == TRIES:
-            raise _too_many_died("while they started", error)
+            raise _too_many_died("while they started", error) from None
         self.due.append((time.monotonic() + RESTART_SECONDS * 2 ** (died - 1), died))
 
     def _try_again(self, index: int, error: Exception) -> None:
         self.deaths[index] += 1
         if self.deaths[index] == TRIES:
-            raise _too_many_died("at the same batch", error)
+            raise _too_many_died("at the same batch", error) from None
         self.waiting.appendleft(index)
         self.add_actor()
         self._hand_out()

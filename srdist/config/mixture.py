@@ -23,10 +23,7 @@ class ViewsConfig(Section):
     lowercase: bool = False
     """lower-case all indexing inputs, for queries that are written in lower case"""
     question_model: ModelName | None = None
-    """model that writes the questions of `questions`"""
-    question_prompt: str = "Title: {title}\nText: {text}\nA question that this text answers:"
-    """prompt of that model, and of the examples of `writings`, which train one; {title} is the passage's, for one of
-    its sentences alone may not tell what it is about"""
+    """model that writes the questions of `questions`, prompted by `templates.writing`"""
     question_tokens: Positive = 32
     """longest question, in tokens of that model"""
 
@@ -56,8 +53,8 @@ class PhaseConfig(Section):
     negatives: Count = 0
     """negative assessment examples per training query and gold passage (the paper: 5)"""
     writings: Count = 0
-    """examples per training query and gold passage of writing the query for the passage: a model trained on them is
-    the `question_model` of another run"""
+    """examples per training query and gold passage of writing the query for the passage: a model trained on them can
+    rank by `retrieve.score: query_likelihood`, and be the `question_model` of another run"""
     target_tokens: Count | None = None
     """tokens of the passage that indexing and retrieval learn to generate after the title; null: the whole passage,
     0: the title alone (tokens, not words: a passage's tokens are ready to be cut, and the trie is made of them)"""

@@ -37,18 +37,23 @@ class RetrieveConfig(Section):
     normalize_assessment: Literal["title", "query"] = "title"
     """S_P = softmax((1 - P(rejection)) / delta) over the passages of each title (the paper) or over all of the query;
     the paper's favours titles with few passages, which matters where titles differ much in length"""
-    score: Literal["product", "title", "assessment", "likelihood"] = "product"
+    score: Literal["product", "title", "assessment", "likelihood", "query_likelihood"] = "product"
     """what ranks the passages: `product` S_T * S_P (the paper), `title` S_T alone, `assessment` S_P alone,
-    `likelihood` S_T * S_P * P(p|q,t); among equal ones the more probable passage comes first"""
+    `likelihood` S_T * S_P * P(p|q,t); `query_likelihood` P(t|q) * P(q|t,p), how probably the model, trained on
+    `writings`, would ask the query about the passage; among equal ones the more probable passage comes first"""
     top_k: Positive = 100
     """passages kept per query in the run file"""
     shards: Positive = 1
     """parts of the title trie, each searched on its own and by its own workers, for an index larger than a machine;
     1: queries are shared out instead"""
     batch_queries: Positive = 8
-    """queries decoded together; it changes scores in their last bits, as do `forward_tokens` and `threads`"""
+    """queries decoded together; it changes scores in their last bits, as do `batches_asked`, `forward_tokens` and
+    `threads`"""
+    batches_asked: Positive = 1
+    """batches that a worker takes at once for the query likelihood, for which it reads a passage that several of their
+    queries found only once; a killed retrieval goes on with those that were not finished (with `shards`: 1)"""
     forward_tokens: Positive = 512
-    """largest number of new tokens in one forward of the assessment"""
+    """largest number of new tokens in one forward of the assessment, or of the query likelihood"""
     threads: Positive = 1
     """CPU threads of each worker; there are as many workers as `cluster.workers` allows, or one per GPU"""
     answer_tokens: Positive = 16

@@ -115,12 +115,16 @@ class TemplatesConfig(Section):
     """between positive verdict and answer"""
     answer: str = " {answer}"
     """the answer, generated"""
+    writing: str = "Title: {title}\nText: {text}\nA question that this text answers:"
+    """input of a writing example, whose output is a query; {text} is a passage, or some of its sentences, which alone
+    may not tell what they are about: so {title}"""
 
     @model_validator(mode="after")
     def _fields_are_there(self) -> TemplatesConfig:
-        for name in ("sentence", "query", "title", "passage", "answer"):
-            if "{" + name + "}" not in getattr(self, name):
-                raise ValueError(f"templates.{name} must contain {{{name}}}")
+        fields = {name: name for name in ("sentence", "query", "title", "passage", "answer")}
+        for name, field in (fields | {"writing": "text"}).items():
+            if "{" + field + "}" not in getattr(self, name):
+                raise ValueError(f"templates.{name} must contain {{{field}}}")
         for name in ("passage_separator", "verdict_separator", "positive", "negative", "answer_separator"):
             if not getattr(self, name):
                 raise ValueError(f"templates.{name} must not be empty")

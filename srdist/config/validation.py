@@ -11,7 +11,8 @@ class ValidationConfig(Section):
     loss_steps: Count = 0
     """optimizer steps between two measurements of the held-out queries' loss per task; 0: none"""
     retrieval_steps: Count = 0
-    """optimizer steps between two retrievals with the weights of that step; 0: none; needs the run's trie"""
+    """optimizer steps between two retrievals with the weights of that step; 0: none; needs the run's trie; none
+    before the first step, as a model without training finds next to nothing and an exact search takes the longest"""
     queries: Positive = 50
     """held-out queries of one retrieval"""
     minutes: PositiveFloat = 20.0

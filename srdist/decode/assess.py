@@ -42,7 +42,7 @@ def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, for
     verdicts = (segments.negative, segments.positive)
     branches = sum(len(verdict) - 1 for verdict in verdicts)
     scores = np.empty((len(contexts), 2))
-    for chunk in _chunks([len(context.tokens) + branches for context in contexts], forward_tokens):
+    for chunk in chunks([len(context.tokens) + branches for context in contexts], forward_tokens):
         rows = tree.paths([(contexts[index].row, contexts[index].slot) for index in chunk])
         asked = []
         for row, index in enumerate(chunk):
@@ -69,7 +69,7 @@ def _ask(tree: TokenTree, row: int, slot: int, verdict: Sequence[int]) -> slice:
     return tree.ask_chain(row, [slot, *range(first, first + len(verdict) - 1)], verdict)
 
 
-def _chunks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
+def chunks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
     """Give the indices of some rows, shortest first, so that a chunk takes at most `limit` tokens, or is one row."""
     chunk: list[int] = []
     for index in sorted(range(len(sizes)), key=lambda index: (sizes[index], index)):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from srdist.config.retrieve import RetrieveConfig
-from srdist.decode.score import final_scores, largest_passage_score, passage_scores, ranking, title_scores
+from srdist.decode.score import (
+    final_scores,
+    largest_passage_score,
+    passage_scores,
+    query_likelihood_scores,
+    ranking,
+    title_scores,
+)
 
+WITHOUT_ASSESSMENT = ("title", "query_likelihood")
+"""Scores that no assessment is part of."""
 ROUNDING = 1e-9
 """A bound may be this much too small, as a share of it."""
 
@@ -19,7 +29,7 @@ class Judge:
     S_P is normalized within a title, so that S_T times the largest possible S_P bounds all its passages. The title of
     the highest bound is assessed next; a title whose bound is below the score of the `k`-th best passage so far is
     never assessed, and the `k` best are the same. There is no such bound where S_P is normalized over the query: then
-    every passage is assessed. Where S_T alone ranks, none is.
+    every passage is assessed. Where S_T alone ranks, none is; where the query likelihood ranks, all are asked about.
 
     Args:
         retrieve: form and temperatures of the scores.
@@ -32,6 +42,7 @@ class Judge:
 
     Attributes:
         verdicts: float64 [passages, 2], P(rejection) and P(acceptance); NaN where a passage was not assessed.
+        query_logprobs: log P(q|t,p), float64 [passages]; NaN where a passage was not asked about.
         title_scores: S_T, [titles].
     """
 
@@ -47,26 +58,36 @@ class Judge:
     ):
         self.retrieve, self.k = retrieve, k
         mean = np.array(lengths) if retrieve.title_score == "mean" else None
-        self.title_scores = title_scores(np.array(titles), retrieve.tau, mean)
+        self.title_logprobs = np.array(titles, dtype=np.float64)
+        self.title_scores = title_scores(self.title_logprobs, retrieve.tau, mean)
         self.groups, self.copies = np.array(groups, dtype=np.int64), np.array(copies, dtype=np.int64)
         self.logprobs = np.array(logprobs, dtype=np.float64)
         self.verdicts = np.full((len(groups), 2), np.nan)
-        self.bounds = self._bounds()
+        self.query_logprobs = np.full(len(groups), np.nan)
 
     def needed(self) -> list[int]:
         """Return the passages to assess next, by index; none: the ranking is known."""
         waiting = np.isnan(self.verdicts[:, 0])
         if self._wants_all():
             return np.flatnonzero(waiting).tolist()
-        if self.retrieve.score == "title":
+        if self.retrieve.score in WITHOUT_ASSESSMENT:
             return []
         threshold = self._threshold()
-        bounds = {group: self.bounds[group] for group in np.unique(self.groups[waiting]).tolist()}
+        bounds = {group: self._bounds[group] for group in np.unique(self.groups[waiting]).tolist()}
         possible = [group for group, bound in bounds.items() if bound * (1 + ROUNDING) >= threshold]
         if not possible:
             return []
         best = min(possible, key=lambda group: (-bounds[group], group))
         return np.flatnonzero(self.groups == best).tolist()
+
+    def unasked(self) -> list[int]:
+        """Return the passages whose query likelihood is needed, by index."""
+        wanted = self.retrieve.score == "query_likelihood"
+        return np.flatnonzero(np.isnan(self.query_logprobs)).tolist() if wanted else []
+
+    def note_query(self, passage: int, logprob: float) -> None:
+        """Take log P(q|t,p) of a passage."""
+        self.query_logprobs[passage] = logprob
 
     def note(self, passage: int, verdicts: np.ndarray) -> None:
         """Take P(rejection) and P(acceptance) of a passage, float64 [2]."""
@@ -74,13 +95,15 @@ class Judge:
 
     @property
     def assessed(self) -> int:
-        """Number of passages that were assessed."""
-        return int((~np.isnan(self.verdicts[:, 0])).sum())
+        """Number of passages that were assessed, or asked about."""
+        return int((~np.isnan(self.verdicts[:, 0]) | ~np.isnan(self.query_logprobs)).sum())
 
     def scores(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return S_P and S, [passages]; NaN where an assessment is missing for it."""
+        """Return S_P and S, [passages]; NaN where an assessment or query likelihood is missing for it."""
         per_title = self.retrieve.normalize_assessment == "title"
         s_p = passage_scores(self.verdicts[:, 0], self.retrieve.delta, self.groups if per_title else None)
+        if self.retrieve.score == "query_likelihood":
+            return s_p, query_likelihood_scores(self.title_logprobs[self.groups], self.query_logprobs)
         return s_p, final_scores(self.retrieve.score, self.title_scores[self.groups], s_p, self.logprobs)
 
     def ranking(self, numbers: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
@@ -99,10 +122,11 @@ class Judge:
         retrieve = self.retrieve
         if retrieve.assess == "all":
             return True
-        if retrieve.score == "title":
+        if retrieve.score in WITHOUT_ASSESSMENT:
             return False
         return retrieve.normalize_assessment == "query" or int(self.copies.sum()) <= self.k
 
+    @cached_property
     def _bounds(self) -> np.ndarray:
         """Return for each title the largest S that one of its passages can have."""
         sizes = np.bincount(self.groups, minlength=len(self.title_scores))

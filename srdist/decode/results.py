@@ -29,8 +29,11 @@ class Candidate:
         passage_logprob: log-probability of the passage's tokens until no other passage of the title begins alike.
         rejection: P("cannot answer" | q, t, p); None where `retrieve.score` needs no assessment.
         acceptance: P("can answer" | q, t, p), or None.
+        query_logprob: log P(q|t,p), of the query as a question about the passage; None where `retrieve.score` needs
+            none.
         title_score: S_T; passage_score: S_P, or None.
-        score: what ranks the passages, higher is better; the paper's S = S_T * S_P unless `retrieve.score` says else.
+        score: what ranks the passages, higher is better; the paper's S = S_T * S_P unless `retrieve.score` says else,
+            a logarithm where that is `query_likelihood`.
     """
 
     passage_id: str
@@ -41,6 +44,7 @@ class Candidate:
     passage_logprob: float
     rejection: float | None
     acceptance: float | None
+    query_logprob: float | None
     title_score: float
     passage_score: float | None
     score: float
@@ -71,7 +75,8 @@ class Retrieval:
         query: its text.
         candidates: the passages, best first.
         titles: all titles found, the most probable first.
-        assessed: texts that were assessed; `skipped`: texts found that cannot be among the best and were not.
+        assessed: texts that were assessed, or asked about.
+        skipped: texts found that were not, as they cannot be among the best.
         expansions: nodes of the title trie that an exact search visited; 0 for a beam search.
         seconds: its share of the batch's wall time.
     """
@@ -121,6 +126,7 @@ def gold_retrievals(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
                 passage["text"],
                 0.0,
                 0.0,
+                None,
                 None,
                 None,
                 1.0,

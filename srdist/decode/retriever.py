@@ -14,9 +14,11 @@ from srdist.config import Config, load_config
 from srdist.decode.answer import generate_answers, stop_tokens
 from srdist.decode.assess import assess_texts
 from srdist.decode.corpus import PassageTable, longest_sequence
+from srdist.decode.judge import Judge
 from srdist.decode.model import LanguageModel
 from srdist.decode.results import Retrieval
-from srdist.decode.steps import Steps
+from srdist.decode.search import Found
+from srdist.decode.steps import FoundPassage, Steps
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level
 from srdist.errors import UserError
@@ -64,22 +66,23 @@ class SelfRetriever:
         return cls(config, model, segments, trie, PassageTable(run_dir))
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[Retrieval]:
-        """Find the `k` best passages of each query; all queries are decoded together.
+        """Find the `k` best passages of each query; `retrieve.batch_queries` of them are decoded together.
 
         Raises:
             UserError: a query is empty or too long for the model's context.
         """
-        if not queries:
-            return []
-        started = time.monotonic()
-        steps, tree = self.steps, self.tree(queries)
-        titles, expansions = steps.find_titles(tree, len(queries), Level.titles(self.trie))
-        found = steps.find_passages(tree, titles)
-        judges = [steps.judge(*pair, k) for pair in zip(titles, found, strict=True)]
-        steps.assess(tree, judges, found)
-        parts = zip(queries, titles, found, judges, expansions, strict=True)
+        started, steps, size = time.monotonic(), self.steps, self.config.retrieve.batch_queries
+        parts: list[tuple[str, list[Found], list[FoundPassage], Judge, int]] = []
+        for batch in (queries[begin : begin + size] for begin in range(0, len(queries), size)):
+            tree = self.tree(batch)
+            titles, expansions = steps.find_titles(tree, len(batch), Level.titles(self.trie))
+            found = steps.find_passages(tree, titles)
+            judges = [steps.judge(*pair, k) for pair in zip(titles, found, strict=True)]
+            steps.assess(tree, judges, found)
+            parts += zip(batch, titles, found, judges, expansions, strict=True)
+        steps.ask(self.model, queries, [part[3] for part in parts], [part[2] for part in parts])
         retrievals = [steps.retrieval(*part) for part in parts]
-        seconds = (time.monotonic() - started) / len(queries)
+        seconds = (time.monotonic() - started) / max(1, len(queries))
         return [replace(retrieval, seconds=seconds) for retrieval in retrievals]
 
     @property
@@ -154,10 +157,19 @@ class SelfRetriever:
         after = len(segments.passage_separator) + len(segments.verdict_separator) + verdict
         room = self.model.context - self.longest - after - self.config.retrieve.answer_tokens
         if len(prompt) > room:
-            shown = query if len(query) <= 60 else query[:57] + "..."
-            what = f"the query {shown!r} has {len(prompt)} tokens; the model's context has room for {room}"
-            raise UserError(what, cure="shorten the query, or prepare the corpus with shorter passages")
+            raise self._too_long(query, len(prompt), room)
+        if self.config.retrieve.score == "query_likelihood":
+            written = segments.written(query)
+            room = self.model.context - self.longest - len(segments.writing_prompt("", ""))
+            if len(written) > room:
+                raise self._too_long(query, len(written), room)
         return prompt
+
+    @staticmethod
+    def _too_long(query: str, tokens: int, room: int) -> UserError:
+        shown = query if len(query) <= 60 else query[:57] + "..."
+        what = f"the query {shown!r} has {tokens} tokens; the model's context has room for {room}"
+        return UserError(what, cure="shorten the query, or prepare the corpus with shorter passages")
 
     def _answer_prompt(self, retrieval: Retrieval) -> list[int]:
         segments, best = self.segments, retrieval.candidates[0]

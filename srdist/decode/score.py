@@ -63,6 +63,11 @@ def final_scores(kind: str, s_t: np.ndarray, s_p: np.ndarray, logprobs: np.ndarr
     return s_t * s_p * (np.exp(logprobs) if kind == "likelihood" else 1.0)
 
 
+def query_likelihood_scores(titles: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """S by query likelihood, log P(t|q) + log P(q|t,p); all arrays [passages]."""
+    return titles + queries
+
+
 def ranking(scores: Sequence[float], logprobs: Sequence[float], numbers: Sequence[int]) -> list[int]:
     """Return the order of the candidates: highest score first, of equal ones the likeliest, then by number."""
     return sorted(range(len(scores)), key=lambda index: (-scores[index], -logprobs[index], numbers[index]))

@@ -108,8 +108,10 @@ def find_below(
     retrieve = retriever.config.retrieve
     k = retrieve.top_k if retrieve.normalize_assessment == "title" else sys.maxsize
     judges = [steps.judge(*pair, k) for pair in zip(below, found, strict=True)]
+    queries = [query.text for query in batch]
     steps.assess(tree, judges, found)
-    parts = zip([query.text for query in batch], below, found, judges, [count for _, count in titles], strict=True)
+    steps.ask(retriever.model, queries, judges, found)
+    parts = zip(queries, below, found, judges, [count for _, count in titles], strict=True)
     retrievals = [steps.retrieval(*part) for part in parts]
     records = to_records(retriever, batch, retrievals, with_missed=shard == 0)
     for record, judge, items, texts in zip(records, judges, found, tokens, strict=True):
@@ -119,6 +121,7 @@ def find_below(
             "logprobs": [item.logprob for item in items],
             "numbers": [item.copies for item in items],
             "verdicts": [None if np.isnan(pair).any() else pair.tolist() for pair in judge.verdicts],
+            "query_logprobs": [known(logprob) for logprob in judge.query_logprobs],
             "candidates": [number for _, number in judge.ranking([item.copies for item in items])],
         }
     return records
@@ -131,10 +134,12 @@ def merge_passages(parts: Sequence[Record], retrieve: RetrieveConfig) -> Record:
         merged[name] = sum(part[name] for part in parts)
     for index, title in enumerate(merged["titles"]):
         title["passages"] = [passage for part in parts for passage in part["titles"][index]["passages"]]
-    columns = ("titles", "logprobs", "numbers", "verdicts")
+    columns = ("titles", "logprobs", "numbers", "verdicts", "query_logprobs")
     rows = [row for part in parts for row in zip(*(part["evidence"][name] for name in columns), strict=True)]
     rows.sort(key=lambda row: row[0])  # a title's passages are in one part, in the order that they were found in
-    groups, logprobs, numbers, verdicts = (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
+    groups, logprobs, numbers, verdicts, asked = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([] for _ in columns)
+    )
     judge = Judge(
         retrieve,
         titles=[title["logprob"] for title in merged["titles"]],
@@ -147,6 +152,9 @@ def merge_passages(parts: Sequence[Record], retrieve: RetrieveConfig) -> Record:
     for index, pair in enumerate(verdicts):
         if pair is not None:
             judge.note(index, np.array(pair))
+    for index, logprob in enumerate(asked):
+        if logprob is not None:
+            judge.note_query(index, logprob)
     candidates = {
         number: candidate
         for part in parts

@@ -53,7 +53,8 @@ def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
 def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
     """Retrieve for the held-out training queries: `tune/results.jsonl`, with all candidates, all of them assessed.
 
-    What is found does not depend on the config's form of the score, which is to be chosen from it.
+    What is found does not depend on the config's form of the score, which is to be chosen from it: the candidates have
+    what any form is made of.
 
     Raises:
         UserError: no training query was held out, or as `retrieve`.
@@ -62,7 +63,8 @@ def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
         what, cure = "no training query was held out", "train with mixture.held_out_queries"
         raise UserError(what, file=config.run_dir, cure=cure)
     kept = config.retrieve.model_dump(exclude={*SCORE_FORM, "assess", "top_k"})
-    retrieve = RetrieveConfig(**kept, assess="all", top_k=config.retrieve.titles * config.retrieve.passages)
+    found = config.retrieve.titles * config.retrieve.passages
+    retrieve = RetrieveConfig(**kept, score="query_likelihood", assess="all", top_k=found)
     config = config.model_copy(update={"retrieve": retrieve})
     stage = Stage(config.run_dir, TUNE, *_retrieve_inputs(config), (TUNE, TUNE_TIMES), kept=(TUNE_BATCHES,))
     return stage.run(lambda: _retrieve_all(config, stage, "validation"), overwrite=overwrite)
@@ -146,7 +148,8 @@ def _retrieve_all(config: Config, stage: Stage, split: str) -> dict[str, Any]:
     """Write the results and the run, without times: the same work gives the same bytes."""
     run_dir, (folder, times) = config.run_dir, stage.outputs
     queries = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in read_queries(run_dir, split)]
-    batches = longest_first([query.text for query in queries], config.retrieve.batch_queries)
+    at_once = config.retrieve.batch_queries * (1 if config.retrieve.shards > 1 else config.retrieve.batches_asked)
+    batches = longest_first([query.text for query in queries], at_once)
     items = [[queries[index] for index in batch] for batch in batches]
     files = BatchFiles(run_dir / stage.kept[0], _work(stage, [query.id for query in queries]))
     check = functools.partial(decoding.check_queries, split=split)

@@ -12,6 +12,8 @@ from srdist.decode.assess import Context, assess
 from srdist.decode.corpus import PassageTable
 from srdist.decode.exact import exact_search
 from srdist.decode.judge import Judge, known
+from srdist.decode.model import LanguageModel
+from srdist.decode.query_likelihood import query_logprobs
 from srdist.decode.results import Candidate, FoundTitle, Retrieval
 from srdist.decode.search import Found, beam_search
 from srdist.decode.tree import TokenTree
@@ -130,6 +132,29 @@ class Steps:
             for (row, index), pair in zip(wanted, verdicts, strict=True):
                 judges[row].note(index, pair)
 
+    def ask(
+        self,
+        model: LanguageModel,
+        queries: Sequence[str],
+        judges: Sequence[Judge],
+        found: Sequence[Sequence[FoundPassage]],
+    ) -> None:
+        """Find the query likelihoods that the judges need; each passage is read once for all queries."""
+        places: dict[int, list[tuple[int, int]]] = {}
+        for row, judge in enumerate(judges):
+            for index in judge.unasked():
+                places.setdefault(found[row][index].passage, []).append((row, index))
+        if not places:
+            return
+        tokens = [self.segments.written(query) for query in queries]
+        passages = [self.passages[number] for number in places]
+        prompts = [self.segments.writing_prompt(passage.title, passage.text) for passage in passages]
+        asked = [[tokens[row] for row, _ in below] for below in places.values()]
+        logprobs = query_logprobs(model, prompts, asked, self.retrieve.forward_tokens)
+        for below, values in zip(places.values(), logprobs, strict=True):
+            for (row, index), value in zip(below, values, strict=True):
+                judges[row].note_query(index, value)
+
     def candidates(self, titles: Sequence[Found], found: Sequence[FoundPassage], judge: Judge) -> list[Candidate]:
         """Return the best candidates of a query, best first."""
         s_t, (s_p, scores) = judge.title_scores[judge.groups], judge.scores()
@@ -145,6 +170,7 @@ class Steps:
                 passage_logprob=found[i].logprob,
                 rejection=known(rejection),
                 acceptance=known(acceptance),
+                query_logprob=known(judge.query_logprobs[i]),
                 title_score=float(s_t[i]),
                 passage_score=known(s_p[i]),
                 score=float(scores[i]),

@@ -26,12 +26,10 @@ def main(folder: Path, count: int) -> None:
     retriever = SelfRetriever.load(folder, config)
     queries = read_queries(folder, "validation")[:count]
     ranks: list[int | None] = []
-    for begin in range(0, len(queries), config.retrieve.batch_queries):
-        batch = queries[begin : begin + config.retrieve.batch_queries]
-        for query, found in zip(batch, retriever.search([query["text"] for query in batch], DEPTH), strict=True):
-            gold = set(query["gold_passages"])
-            places = [rank for rank, candidate in enumerate(found.candidates, 1) if candidate.passage_id in gold]
-            ranks.append(places[0] if places else None)
+    for query, found in zip(queries, retriever.search([query["text"] for query in queries], DEPTH), strict=True):
+        gold = set(query["gold_passages"])
+        places = [rank for rank, candidate in enumerate(found.candidates, 1) if candidate.passage_id in gold]
+        ranks.append(places[0] if places else None)
     figures = {
         "queries": len(ranks),
         "hits_1": sum(rank == 1 for rank in ranks) / len(ranks),

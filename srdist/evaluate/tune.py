@@ -13,7 +13,7 @@ from rich.table import Table
 
 from srdist.config.schema import Config
 from srdist.decode.results import Retrieval, read_results
-from srdist.decode.score import final_scores, passage_scores, title_scores
+from srdist.decode.score import final_scores, passage_scores, query_likelihood_scores, title_scores
 from srdist.decode.stage import TUNE, retrieve_held_out
 from srdist.storage.files import write_text
 from srdist.storage.tables import MODEL, read_queries
@@ -44,7 +44,7 @@ class Found:
     Attributes:
         titles: log P(t|q), [titles], the most probable first; `lengths`: their tokens with the end, [titles].
         groups: index of each candidate's title, [candidates].
-        rejections, logprobs: P(rejection) and log P(p|q,t), [candidates].
+        rejections, logprobs, queries: P(rejection), log P(p|q,t) and log P(q|t,p), [candidates].
         gold: whether it is gold, bool [candidates].
     """
 
@@ -53,6 +53,7 @@ class Found:
     groups: np.ndarray
     rejections: np.ndarray
     logprobs: np.ndarray
+    queries: np.ndarray
     gold: np.ndarray
 
 
@@ -89,6 +90,7 @@ def forms(most: int) -> Iterator[Form]:
             yield Form(titles, "product", title_score, tau, delta, normalize)
             yield Form(titles, "likelihood", title_score, tau, delta, normalize)
         yield Form(titles, "title", title_score, 0.4, 0.4, "title")
+    yield from (Form(titles, "query_likelihood", "sum", 0.4, 0.4, "title") for titles in counts)
     for titles, delta in itertools.product(counts, near):
         yield Form(titles, "assessment", "sum", 0.4, delta, "title")
     yield from (Form(titles, "assessment", "sum", 0.4, 0.4, "query") for titles in counts)
@@ -104,11 +106,15 @@ def rank_of_gold(found: Found, form: Form) -> float:
     """Return the rank, from 1, of the first gold candidate; infinity if there is none."""
     kept = np.flatnonzero(found.groups < form.titles)
     groups, logprobs = found.groups[kept], found.logprobs[kept]
-    lengths = found.lengths[: form.titles] if form.title_score == "mean" else None
-    s_t = title_scores(found.titles[: form.titles], form.tau, lengths)[groups]
-    s_p = passage_scores(found.rejections[kept], form.delta, groups if form.normalize_assessment == "title" else None)
-    order = np.lexsort((-logprobs, -final_scores(form.score, s_t, s_p, logprobs)))
-    gold = np.flatnonzero(found.gold[kept][order])
+    if form.score == "query_likelihood":
+        scores = query_likelihood_scores(found.titles[groups], found.queries[kept])
+    else:
+        lengths = found.lengths[: form.titles] if form.title_score == "mean" else None
+        s_t = title_scores(found.titles[: form.titles], form.tau, lengths)[groups]
+        per_title = form.normalize_assessment == "title"
+        s_p = passage_scores(found.rejections[kept], form.delta, groups if per_title else None)
+        scores = final_scores(form.score, s_t, s_p, logprobs)
+    gold = np.flatnonzero(found.gold[kept][np.lexsort((-logprobs, -scores))])
     return float(gold[0] + 1) if len(gold) else np.inf
 
 
@@ -127,6 +133,7 @@ def _found(retrieval: Retrieval, gold: set[str], segments: Segments) -> Found:
         lengths=np.array([len(tokens) + 1 for tokens in segments.titles(list(places))]),
         groups=np.array([places[candidate.title] for candidate in candidates], dtype=np.int64),
         rejections=np.array([candidate.rejection for candidate in candidates], dtype=np.float64),
+        queries=np.array([candidate.query_logprob for candidate in candidates], dtype=np.float64),
         logprobs=np.array([candidate.passage_logprob for candidate in candidates], dtype=np.float64),
         gold=np.array([candidate.passage_id in gold for candidate in candidates], dtype=bool),
     )

@@ -84,7 +84,6 @@ def write_mixture_partition(run_dir: Path, index: int, config: Config, queries: 
                         phase,
                         epoch,
                         index=index,
-                        views=config.mixture.views,
                         tables=tables,
                         negatives=negatives,
                         segments=segments,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from srdist.config.mixture import PhaseConfig, ViewsConfig
+from srdist.config.mixture import PhaseConfig
 from srdist.prepare.gold import ResolvedQuery
 from srdist.prepare.negatives import Negatives
 from srdist.prepare.passage_tables import PassageTables
-from srdist.prepare.questions import writing_prompt
 from srdist.templates import Example, Segments
 
 
@@ -18,7 +17,6 @@ def query_examples(
     epoch: int,
     *,
     index: int,
-    views: ViewsConfig,
     tables: PassageTables,
     negatives: Negatives,
     segments: Segments,
@@ -41,7 +39,7 @@ def query_examples(
                 positive = segments.assessment(prompt, *tables.segments(place), answer)
                 yield from [("positive", positive)] * phase.positives
             if phase.writings:
-                asked = writing_prompt(views, tables.title(place), tables.text(place))
-                yield from [("writing", segments.writing(asked, resolved.query.text))] * phase.writings
+                writing = segments.writing(tables.title(place), tables.text(place), resolved.query.text)
+                yield from [("writing", writing)] * phase.writings
             for other in negatives.choose(resolved, place, phase, epoch):
                 yield "negative", segments.assessment(prompt, *tables.segments(other), None)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from srdist.config.mixture import ViewsConfig
-from srdist.config.schema import Config
+from srdist.config.schema import Config, TemplatesConfig
 from srdist.errors import UserError
 from srdist.prepare.passage_tables import PassageTables
 from srdist.storage.partitions import open_partition, write_partition
+from srdist.templates import writing_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def write_questions(run_dir: Path, path: Path, index: int, config: Config) -> di
             [(partition.title(row), piece) for piece in _pieces(text, partition.sentences[row].tolist(), wanted)]
             for row, text in enumerate(partition.texts.to_pylist())
         ]
-        writer = _writer(config.mixture.views)
+        writer = _writer(config.mixture.views, config.templates)
         written = iter(writer.questions([piece for passage in pieces for piece in passage]))
         questions = [[next(written) for _ in passage] for passage in pieces]
         write_partition(path, [pa.table({"questions": questions}, schema=SCHEMA)], SCHEMA)
@@ -59,23 +59,19 @@ def _pieces(text: str, starts: list[int], wanted: int) -> list[str]:
     return [text[start:end].strip() for start, end in itertools.pairwise(cuts)]
 
 
-def writing_prompt(config: ViewsConfig, title: str, text: str) -> str:
-    """Return the prompt to write a question about a text of that title."""
-    return re.sub(r"\{(title|text)\}", lambda name: {"title": title, "text": text}[name[1]], config.question_prompt)
-
-
 class QuestionWriter:
     """Asks a causal language model for questions.
 
     Args:
-        config: names the model, its prompt and the longest question.
+        config: names the model and the longest question.
+        templates: the prompt.
     """
 
-    def __init__(self, config: ViewsConfig):
+    def __init__(self, config: ViewsConfig, templates: TemplatesConfig):
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        self.config = config
+        self.config, self.templates = config, templates
         name, in_folder = str(config.question_model), Path(str(config.question_model)).is_absolute()
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=in_folder, padding_side="left")
@@ -99,7 +95,7 @@ class QuestionWriter:
     def _generate(self, pieces: list[tuple[str, str]]) -> list[str]:
         import torch
 
-        prompts = [writing_prompt(self.config, title, text) for title, text in pieces]
+        prompts = [writing_text(self.templates, title, text) for title, text in pieces]
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
         with torch.inference_mode():
             output = self.model.generate(

@@ -95,6 +95,7 @@ def render(config: Config, manifests: dict[str, Manifest]) -> str:
         significant=SIGNIFICANT,
         best={level: best_values(metrics, level) for level in LEVELS},
         training=describe_training(read_records(records) if records.exists() else []),
+        score=config.retrieve.score,
         corpus=_corpus_facts(config.run_dir, manifests),
         stages={name: manifest.seconds for name, manifest in manifests.items()},
         examples=read_examples(config.run_dir, config.evaluate.examples),

@@ -15,10 +15,9 @@ from srdist.corpus.passages import split_document
 from srdist.corpus.read import read_documents, read_queries
 from srdist.corpus.titles import normalise_title
 from srdist.errors import UserError
-from srdist.prepare.questions import writing_prompt
 from srdist.sizing.model import Dimensions
 from srdist.storage.manifest import manifest_path
-from srdist.templates import Segments, load_tokenizer
+from srdist.templates import Segments, load_tokenizer, writing_text
 from srdist.train.plan import Work, make_plan
 
 SAMPLE_DOCUMENTS = 300
@@ -139,7 +138,7 @@ def estimated_work(config: Config, corpus: Corpus) -> list[PhaseWork]:
         generated = corpus.title + length(templates.passage_separator) + target + 1
         judged = before["query"] + corpus.title + separators + corpus.passage
         verdict = length(templates.negative) + 1
-        asked = length(writing_prompt(config.mixture.views, "", "")) + corpus.title + corpus.passage
+        asked = length(writing_text(config.templates, "", "")) + corpus.title + corpus.passage
         kinds = (
             (_indexed(phase, corpus) * _views(phase, corpus), before["sentence"], generated),
             (corpus.training_queries * phase.retrievals, before["query"], generated),

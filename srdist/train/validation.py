@@ -74,6 +74,7 @@ class Validation:
             every > 0 and (step % every == 0 or step == self.steps)
             for every in (self.settings.loss_steps, self.settings.retrieval_steps)
         )
+        wants_retrieval = wants_retrieval and step > 0  # an untrained model finds nothing, which takes the longest
         if step in self._measured or not (wants_loss or wants_retrieval):
             return False
         started, record = time.monotonic(), {"step": step}

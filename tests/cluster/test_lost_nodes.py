@@ -71,7 +71,7 @@ def test_a_node_is_killed_and_the_bytes_are_the_same(stage, config, undisturbed,
     environment = {**os.environ, "RAY_ADDRESS": nodes.address}
     command = [sys.executable, "-m", "srdist.cli", stage, str(config)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: process.poll() is not None or any(run_dir.glob(at_work)), f"{stage} is at work", 120)
+        wait_until(lambda: process.poll() is not None or any(run_dir.glob(at_work)), f"{stage} is at work", 300)
         nodes.remove_node(doomed, allow_graceful=False)
         unfinished = not (run_dir / "manifests" / f"{stage}.json").exists()
         replacement = nodes.add_node(num_cpus=2, object_store_memory=100 << 20)

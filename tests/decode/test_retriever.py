@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from srdist.bench.reference.scorer import rank_corpus
+from srdist.bench.reference.scorer import query_logprob, rank_corpus
+from srdist.config.schema import TemplatesConfig
 from srdist.decode import SelfRetriever
 from srdist.errors import UserError
+from srdist.templates import Segments
 from tests.decode.tiny_run import CORPUS, QUERIES_TEXT, make_config, make_run
 
+COPIES = sum(len(texts) - len(set(texts)) for texts in CORPUS.values())
 FIELDS = ("title_logprob", "rejection", "acceptance", "title_score", "passage_score", "score")
 
 
@@ -69,6 +72,44 @@ def test_any_corpus_equals_brute_force(tmp_path_factory, corpus, partitions, see
     partitions = min(partitions, len(corpus))
     config = make_run(tmp_path_factory.mktemp("any"), corpus, partitions=partitions, seed=seed, sharpness=6.0)
     assert_equals_brute_force(SelfRetriever.load(config.run_dir, config), "a b?", corpus)
+
+
+def test_query_likelihood_equals_brute_force(retriever):
+    """Whatever shares a forward: all queries together, few tokens a forward."""
+    network, segments = retriever.model.network, retriever.segments
+    for forward_tokens in (1, 64, 4096):
+        asking = with_settings(retriever, score="query_likelihood", forward_tokens=forward_tokens)
+        for query, found in zip(QUERIES_TEXT, asking.search(QUERIES_TEXT, 1000), strict=True):
+            assert len(found.candidates) == sum(map(len, CORPUS.values())) == found.assessed + COPIES
+            assert {(c.rejection, c.acceptance, c.passage_score) for c in found.candidates} == {(None, None, None)}
+            for candidate in found.candidates:
+                wanted = query_logprob(network, segments, query, candidate.title, candidate.text)
+                assert candidate.query_logprob == pytest.approx(wanted, rel=1e-4)
+                assert candidate.score == candidate.title_logprob + candidate.query_logprob
+            scores = [candidate.score for candidate in found.candidates]
+            assert scores == sorted(scores, reverse=True)
+
+
+def test_a_passage_is_read_once_for_all_queries(retriever, monkeypatch):
+    asking = with_settings(retriever, score="query_likelihood", forward_tokens=1, batch_queries=1)
+    shapes, score = [], retriever.model.score
+    monkeypatch.setattr(retriever.model, "score", lambda tokens, *rest: shapes.append(tokens) or score(tokens, *rest))
+    asking.search(QUERIES_TEXT)
+    prompts = {tuple(retriever.segments.writing_prompt(title, text)) for title in CORPUS for text in CORPUS[title]}
+    read = [rows[0].tolist() for rows in shapes if rows.shape[0] == 1]
+    assert sorted(sum(row[: len(prompt)] == list(prompt) for row in read) for prompt in prompts) == [1] * len(prompts)
+
+
+def test_a_query_that_leaves_no_room_to_be_asked_about_a_passage_is_refused(retriever, monkeypatch):
+    query, asking = "word " * 20, with_settings(retriever, score="query_likelihood", answer_tokens=1)
+    templates = TemplatesConfig(writing="{title}: {text}" + " A question about it:" * 5)
+    segments = asking.segments = Segments(templates, retriever.segments.tokenizer)
+    written, template = len(segments.written(query)), len(segments.writing_prompt("", ""))
+    monkeypatch.setattr(retriever.model, "context", retriever.longest + template + written)
+    asking.prompt(query)
+    monkeypatch.setattr(retriever.model, "context", retriever.longest + template + written - 1)
+    with pytest.raises(UserError, match=f"has {written} tokens; the model's context has room for {written - 1}"):
+        asking.prompt(query)
 
 
 def test_every_text_is_in_the_corpus(retriever):

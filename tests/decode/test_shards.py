@@ -43,6 +43,8 @@ FORMS = [
     {"score": "title", "title_score": "mean"},
     {"normalize_assessment": "query", "score": "likelihood"},
     {"top_k": 1},
+    {"score": "query_likelihood"},
+    {"score": "query_likelihood", "normalize_assessment": "query", "top_k": 2},
 ]
 
 

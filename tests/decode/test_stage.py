@@ -85,6 +85,20 @@ def test_times_are_beside_the_results(run):
     assert all(line["seconds"] > 0 and line["assessed"] > 0 for line in times)
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_batches_asked_together_find_the_same(run, shards):
+    asked = {"score": "query_likelihood", "batch_queries": 2, "shards": shards}
+    alone, together = run("alone", **asked), run("together", batches_asked=3, **asked)
+    for config in (alone, together):
+        stage.retrieve(config)
+    if shards == 1:
+        assert [line["queries"] for line in records(together.run_dir / stage.RETRIEVE_TIMES)] == [6, 1]
+    for one, other in zip(stage.read_results(alone.run_dir), stage.read_results(together.run_dir), strict=True):
+        assert [c.passage_id for c in one[1].candidates] == [c.passage_id for c in other[1].candidates]
+        logprobs = [[c.query_logprob for c in found.candidates] for _, found in (one, other)]
+        assert logprobs[0] == pytest.approx(logprobs[1], rel=1e-5)
+
+
 def test_results_are_read_back_as_they_were_found(run):
     config = run(batch_queries=1)
     stage.retrieve(config)
@@ -95,7 +109,9 @@ def test_results_are_read_back_as_they_were_found(run):
     assert read["q0"].titles == found.titles
 
 
-@pytest.mark.parametrize("retrieve", [{}, {"shards": 2}])
+@pytest.mark.parametrize(
+    "retrieve", [{}, {"shards": 2}, {"score": "query_likelihood", "batch_queries": 1, "batches_asked": 2}]
+)
 def test_a_kill_between_batches_then_again_gives_the_same_bytes(run, monkeypatch, retrieve):
     whole, broken = run("whole", **retrieve), run("broken", **retrieve)
     stage.retrieve(whole)

@@ -48,6 +48,15 @@ BM25_RUN = {
     "lost": ["whale-0"],
 }
 TITLE_LOGPROBS = {"the nile": -0.25, "blue whale": -1.5, "mount everest": -0.5}
+SCORES = {
+    "passage_logprob": -0.5,
+    "rejection": 0.125,
+    "acceptance": 0.875,
+    "query_logprob": None,
+    "title_score": 0.5,
+    "passage_score": 0.25,
+    "score": 0.125,
+}
 ANSWERS = {"river": "The Nile.", "animal": "blue whale", "lost": "nowhere"}
 
 
@@ -138,8 +147,7 @@ def _result(query: str, ranking: list[str], texts: dict[str, tuple[str, str, str
 
 
 def _candidate(passage: str, title: str, document: str, text: str) -> dict[str, Any]:
-    scores = {"passage_logprob": -0.5, "rejection": 0.125, "acceptance": 0.875}
-    scores |= {"title_logprob": TITLE_LOGPROBS[title], "title_score": 0.5, "passage_score": 0.25, "score": 0.125}
+    scores = SCORES | {"title_logprob": TITLE_LOGPROBS[title]}
     return {"passage_id": passage, "document": document, "title": title, "text": text, **scores}
 
 

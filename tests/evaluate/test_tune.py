@@ -41,6 +41,7 @@ def config(tmp_path, monkeypatch):
         tune.Form(4, "likelihood", "mean", 0.1, 0.8, "query"),
         tune.Form(4, "assessment", "sum", 0.4, 0.2, "title"),
         tune.Form(4, "title", "mean", 0.4, 0.4, "title"),
+        tune.Form(4, "query_likelihood", "sum", 0.4, 0.4, "title"),
     ],
 )
 def test_a_form_ranks_as_retrieve_does_with_it(config, monkeypatch, form):

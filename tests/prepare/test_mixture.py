@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from srdist.baselines.passages import read_passages, read_questions
-from srdist.config.mixture import ViewsConfig
+from srdist.config.schema import TemplatesConfig
 from srdist.corpus.records import Query
 from srdist.errors import UserError
 from srdist.prepare.gold import GoldPassage, ResolvedQuery
@@ -14,11 +14,11 @@ from srdist.prepare.mixture import write_mixture_partition
 from srdist.prepare.negatives import Negatives, mine_negatives, read_ranked
 from srdist.prepare.passage_tables import PassageTables
 from srdist.prepare.questions import read_questions as read_written
-from srdist.prepare.questions import write_questions, writing_prompt
+from srdist.prepare.questions import write_questions
 from srdist.prepare.stage import prepare
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import TASKS, read_queries
-from srdist.templates import load_tokenizer
+from srdist.templates import load_tokenizer, writing_text
 from tests.tiny_run import digests, tiny_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
@@ -85,7 +85,7 @@ def test_a_writer_learns_to_write_the_query_after_the_prompt_of_a_question_model
     queries = {row["text"]: row["gold_passages"] for row in read_queries(config.run_dir, "train")}
     tables = PassageTables(config.run_dir)
     prompts = {
-        passage: writing_prompt(config.mixture.views, partition.title(row), partition.texts[row].as_py())
+        passage: writing_text(config.templates, partition.title(row), partition.texts[row].as_py())
         for partition in tables.partitions
         for row, passage in enumerate(partition.passages["id"].to_pylist())
     }
@@ -97,9 +97,9 @@ def test_a_writer_learns_to_write_the_query_after_the_prompt_of_a_question_model
         assert prompt in [prompts[passage] for passage in queries[query[1:]]]
 
 
-def test_a_writing_prompt_has_title_and_text_as_they_are():
-    views = ViewsConfig(question_prompt="{title}: {text}?")
-    assert writing_prompt(views, "On {text}", "a {title}") == "On {text}: a {title}?"
+def test_a_writing_text_has_title_and_text_as_they_are():
+    templates = TemplatesConfig(writing="{title}: {text}?")
+    assert writing_text(templates, "On {text}", "a {title}") == "On {text}: a {title}?"
 
 
 def test_leading_passages_give_an_example_a_document(prepared):

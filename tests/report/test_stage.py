@@ -8,6 +8,7 @@ from srdist.evaluate.stage import evaluate
 from srdist.report.figures import duration, figure, signed
 from srdist.report.stage import STAGES, report
 from srdist.storage.manifest import manifest_path
+from tests.evaluate import hand_made
 from tests.evaluate.hand_made import make_config, make_run, make_trained
 
 VOID = {"meta", "line", "circle", "polyline", "br"}
@@ -76,6 +77,20 @@ def test_page_shows_what_was_found_and_whether_it_is_right(run):
     )
     assert "log P(t|q) −0.25 P(rejection) 0.125 S T 0.500 S P 0.250 S 0.1250" in text
     assert "which mountain is highest Self-Retrieval: not found" in text and "No passage was found." in text
+
+
+def test_page_shows_the_query_likelihood(tmp_path, monkeypatch):
+    asked = {"query_logprob": -7.5, "rejection": None, "acceptance": None, "passage_score": None, "score": -7.75}
+    monkeypatch.setattr(hand_made, "SCORES", hand_made.SCORES | asked)
+    make_run(tmp_path)
+    make_trained(tmp_path)
+    config = make_config(tmp_path, retrieve={"score": "query_likelihood"})
+    evaluate(config)
+    text = Page(page_of(config)).text
+    assert (
+        "log P(t|q) of the title, log P(q|t,p) of the query as a question about the passage, and their sum S." in text
+    )
+    assert "log P(t|q) −0.25 log P(q|t,p) −7.50 S −7.7500" in text
 
 
 def test_page_needs_nothing_from_outside(run):

@@ -64,6 +64,11 @@ def rank_corpus(
     return sorted(scored, key=lambda item: -item.score)
 
 
+def query_logprob(network: PreTrainedModel, segments: Segments, query: str, title: str, passage: str) -> float:
+    """Return log P(q|t,p): of the query as what is asked about a passage."""
+    return sequence_logprob(network, segments.writing_prompt(title, passage), segments.written(query))
+
+
 @torch.no_grad()
 def sequence_logprob(network: PreTrainedModel, context: Sequence[int], tokens: Sequence[int]) -> float:
     """Return log P(tokens | context): one forward over both, softmax over the whole vocabulary, float32."""
