@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from srdist.storage.corpus import live_passages
-from srdist.storage.partitions import open_partitions
-from srdist.storage.tables import QUERIES
+from srdist.storage.tables import read_queries
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,5 @@ class Question:
 
 def read_questions(run_dir: Path, split: str) -> list[Question]:
     """Read the queries of `train` or `test`, in order."""
-    rows = pa.concat_tables(open_partitions(run_dir / QUERIES)).to_pylist()
-    return [
-        Question(row["id"], row["text"], row["answers"], row["gold_passages"]) for row in rows if row["split"] == split
-    ]
+    rows = read_queries(run_dir, split)
+    return [Question(row["id"], row["text"], row["answers"], row["gold_passages"]) for row in rows]
