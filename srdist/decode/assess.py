@@ -48,7 +48,7 @@ def assess(tree: TokenTree, contexts: Sequence[Context], segments: Segments, for
         for row, index in enumerate(chunk):
             tokens = contexts[index].tokens
             last = rows.add(row, rows.root, tokens) + len(tokens) - 1
-            asked.append([_ask(rows, row, last, verdict) for verdict in verdicts])
+            asked.append([rows.add_asked(row, last, verdict) for verdict in verdicts])
         logprobs = rows.run()
         scores[chunk] = [[logprobs[part].sum(dtype=np.float64) for part in pair] for pair in asked]
     return np.exp(scores)
@@ -58,15 +58,9 @@ def assess_texts(model: LanguageModel, contexts: Sequence[Sequence[int]], segmen
     """Return P(rejection) and P(acceptance) after contexts that end with the separator, float64 [contexts, 2]."""
     tree = TokenTree(model, contexts)
     verdicts = (segments.negative, segments.positive)
-    asked = [[_ask(tree, row, tree.root, verdict) for verdict in verdicts] for row in range(len(contexts))]
+    asked = [[tree.add_asked(row, tree.root, verdict) for verdict in verdicts] for row in range(len(contexts))]
     logprobs = tree.run()
     return np.exp([[logprobs[part].sum(dtype=np.float64) for part in pair] for pair in asked])
-
-
-def _ask(tree: TokenTree, row: int, slot: int, verdict: Sequence[int]) -> slice:
-    """Queue a verdict below a slot and ask for the score of each of its tokens."""
-    first = tree.add(row, slot, verdict[:-1])
-    return tree.ask_chain(row, [slot, *range(first, first + len(verdict) - 1)], verdict)
 
 
 def chunks(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:

@@ -8,14 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from srdist.config.retrieve import RetrieveConfig
-from srdist.decode.score import (
-    final_scores,
-    largest_passage_score,
-    passage_scores,
-    query_likelihood_scores,
-    ranking,
-    title_scores,
-)
+from srdist.decode.score import final_scores, largest_passage_score, passage_scores, ranking, title_scores
 
 WITHOUT_ASSESSMENT = ("title", "query_likelihood")
 """Scores that no assessment is part of."""
@@ -102,9 +95,8 @@ class Judge:
         """Return S_P and S, [passages]; NaN where an assessment or query likelihood is missing for it."""
         per_title = self.retrieve.normalize_assessment == "title"
         s_p = passage_scores(self.verdicts[:, 0], self.retrieve.delta, self.groups if per_title else None)
-        if self.retrieve.score == "query_likelihood":
-            return s_p, query_likelihood_scores(self.title_logprobs[self.groups], self.query_logprobs)
-        return s_p, final_scores(self.retrieve.score, self.title_scores[self.groups], s_p, self.logprobs)
+        of_title, titles = self.title_scores[self.groups], self.title_logprobs[self.groups]
+        return s_p, final_scores(self.retrieve.score, of_title, s_p, self.logprobs, titles, self.query_logprobs)
 
     def ranking(self, numbers: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
         """Return the `k` best candidates as (passage's index, number in the corpus), best first.
@@ -133,7 +125,8 @@ class Judge:
         shares = np.array([largest_passage_score(max(1, size), self.retrieve.delta) for size in sizes])
         likeliest = np.full(len(sizes), -np.inf)
         np.maximum.at(likeliest, self.groups, self.logprobs)
-        return final_scores(self.retrieve.score, self.title_scores, shares, likeliest)
+        certain = np.zeros(len(sizes))  # log P(q|t,p)
+        return final_scores(self.retrieve.score, self.title_scores, shares, likeliest, self.title_logprobs, certain)
 
     def _threshold(self) -> float:
         """Return the score of the `k`-th best candidate so far; below all scores where there are fewer."""

@@ -34,9 +34,7 @@ def query_logprobs(
         parts = []
         for row, index in enumerate(chunk):
             for tokens in queries[index]:
-                first = tree.add(row, tree.root, tokens[:-1])
-                slots = [tree.root, *range(first, first + len(tokens) - 1)]
-                parts.append((index, tree.ask_chain(row, slots, tokens)))
+                parts.append((index, tree.add_asked(row, tree.root, tokens)))
         scores = tree.run()
         for index, part in parts:
             logprobs[index].append(float(scores[part].sum(dtype=np.float64)))

@@ -49,23 +49,23 @@ def largest_passage_score(passages: int, delta: float) -> float:
     return float(1 / (1 + (passages - 1) * np.exp(-1 / delta)))
 
 
-def final_scores(kind: str, s_t: np.ndarray, s_p: np.ndarray, logprobs: np.ndarray) -> np.ndarray:
+def final_scores(
+    kind: str, s_t: np.ndarray, s_p: np.ndarray, logprobs: np.ndarray, titles: np.ndarray, queries: np.ndarray
+) -> np.ndarray:
     """S, by which passages are ranked; all arrays [passages].
 
     Args:
-        kind: `product`: S_T * S_P (the paper); `title`: S_T; `assessment`: S_P; `likelihood`: S_T * S_P * P(p|q,t).
-        logprobs: log P(p|q,t).
+        kind: `product`: S_T * S_P (the paper); `title`: S_T; `assessment`: S_P; `likelihood`: S_T * S_P * P(p|q,t);
+            `query_likelihood`: log P(t|q) + log P(q|t,p).
+        logprobs: log P(p|q,t); `titles`: log P(t|q); `queries`: log P(q|t,p).
     """
+    if kind == "query_likelihood":
+        return titles + queries
     if kind == "title":
         return s_t
     if kind == "assessment":
         return s_p
     return s_t * s_p * (np.exp(logprobs) if kind == "likelihood" else 1.0)
-
-
-def query_likelihood_scores(titles: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """S by query likelihood, log P(t|q) + log P(q|t,p); all arrays [passages]."""
-    return titles + queries
 
 
 def ranking(scores: Sequence[float], logprobs: Sequence[float], numbers: Sequence[int]) -> list[int]:

@@ -82,6 +82,11 @@ class TokenTree:
             self.ask(row, slot, np.array([token]))
         return slice(start, self._asked_tokens)
 
+    def add_asked(self, row: int, slot: int, tokens: Sequence[int]) -> slice:
+        """Queue tokens below a slot, but for the last one, and ask for the score of each."""
+        first = self.add(row, slot, tokens[:-1])
+        return self.ask_chain(row, [slot, *range(first, first + len(tokens) - 1)], tokens)
+
     def room(self) -> list[int]:
         """Return how many more tokens each row can take at hardly any cost."""
         queued = [len(tokens) for tokens in self._tokens]

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from srdist.config.schema import Config
 from srdist.decode.results import Retrieval, read_results
-from srdist.decode.score import final_scores, passage_scores, query_likelihood_scores, title_scores
+from srdist.decode.score import final_scores, passage_scores, title_scores
 from srdist.decode.stage import TUNE, retrieve_held_out
 from srdist.storage.files import write_text
 from srdist.storage.tables import MODEL, read_queries
@@ -106,14 +106,10 @@ def rank_of_gold(found: Found, form: Form) -> float:
     """Return the rank, from 1, of the first gold candidate; infinity if there is none."""
     kept = np.flatnonzero(found.groups < form.titles)
     groups, logprobs = found.groups[kept], found.logprobs[kept]
-    if form.score == "query_likelihood":
-        scores = query_likelihood_scores(found.titles[groups], found.queries[kept])
-    else:
-        lengths = found.lengths[: form.titles] if form.title_score == "mean" else None
-        s_t = title_scores(found.titles[: form.titles], form.tau, lengths)[groups]
-        per_title = form.normalize_assessment == "title"
-        s_p = passage_scores(found.rejections[kept], form.delta, groups if per_title else None)
-        scores = final_scores(form.score, s_t, s_p, logprobs)
+    lengths = found.lengths[: form.titles] if form.title_score == "mean" else None
+    s_t = title_scores(found.titles[: form.titles], form.tau, lengths)[groups]
+    s_p = passage_scores(found.rejections[kept], form.delta, groups if form.normalize_assessment == "title" else None)
+    scores = final_scores(form.score, s_t, s_p, logprobs, found.titles[groups], found.queries[kept])
     gold = np.flatnonzero(found.gold[kept][np.lexsort((-logprobs, -scores))])
     return float(gold[0] + 1) if len(gold) else np.inf
 

@@ -95,6 +95,33 @@ def test_two_workers_that_die_while_they_start_are_not_one_that_dies_twice(tmp_p
     assert not list(tmp_path.glob("start-*"))
 
 
+class RayThatNeverWaits:
+    """Gives a finished result each time."""
+
+    def put(self, value):
+        return value
+
+    def wait(self, references, **_):
+        return references[:1], references[1:]
+
+
+class RemoteActor:
+    """An actor whose calls return themselves."""
+
+    def remote(self, *_):
+        return self
+
+    start = property(lambda self: self)
+
+
+def test_a_worker_whose_restart_is_due_starts_while_results_come_without_a_pause():
+    pool = actors._Pool(RayThatNeverWaits(), RemoteActor(), dies_at_once, [()])
+    pool.busy["done"] = RemoteActor(), 0
+    pool.due = [(0.0, 1)]
+    pool._wait()
+    assert [died for _, died in pool.starting.values()] == [1] and not pool.due
+
+
 def test_a_users_mistake_arrives_whole(tmp_path):
     with pytest.raises(UserError, match="negative -- use another"):
         doubled(tmp_path, [1, -1], actors=1)

@@ -47,11 +47,17 @@ def test_the_largest_possible_score_is_reached(passages):
 
 @pytest.mark.parametrize(
     "kind, expected",
-    [("product", [0.06, 0.14]), ("title", [0.2, 0.2]), ("assessment", [0.3, 0.7]), ("likelihood", [0.03, 0.035])],
+    [
+        ("product", [0.06, 0.14]),
+        ("title", [0.2, 0.2]),
+        ("assessment", [0.3, 0.7]),
+        ("likelihood", [0.03, 0.035]),
+        ("query_likelihood", np.log([0.05, 0.1])),
+    ],
 )
 def test_final_scores(kind, expected):
     s_t, s_p, logprobs = np.array([0.2, 0.2]), np.array([0.3, 0.7]), np.log([0.5, 0.25])
-    assert final_scores(kind, s_t, s_p, logprobs) == pytest.approx(expected)
+    assert final_scores(kind, s_t, s_p, logprobs, np.log([0.5, 0.5]), np.log([0.1, 0.2])) == pytest.approx(expected)
 
 
 def test_equal_scores_are_ranked_by_likelihood_then_by_number():
