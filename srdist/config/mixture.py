@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -26,13 +27,15 @@ class ViewsConfig(Section):
     """model that writes the questions of `questions`, prompted by `templates.writing`"""
     question_tokens: Positive = 32
     """longest question, in tokens of that model"""
+    question_top_k: Positive = 10
+    """each token of a question is drawn from the so many most probable ones"""
 
 
 class PhaseConfig(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """name of the phase, also of its folder under mixture/"""
     epochs: Positive = 1
-    """passes; each draws its windows, spans, dropped, counted sentences and negatives anew"""
+    """passes; each draws its windows, spans, dropped, questions, counted sentences and negatives anew"""
     sentences: Count | Literal["all"] = 0
     """indexing examples per passage: one sentence each; an epoch takes other sentences than the one before"""
     windows: Count = 0
@@ -42,7 +45,8 @@ class PhaseConfig(Section):
     dropped: Count = 0
     """indexing examples per passage: a random sentence, about a third of its words dropped; half of them shuffled"""
     questions: Count = 0
-    """indexing examples per passage: a question each, written by `mixture.views.question_model`"""
+    """indexing examples per passage: a question each, written by `mixture.views.question_model`; no phase or epoch
+    takes those of another"""
     passages_per_document: Positive | None = None
     """indexing examples of no more than so many leading passages of each document; null: of all. With titles alone as
     targets, the examples then grow with the documents, and long documents are not taught more often than others"""
@@ -62,8 +66,8 @@ class PhaseConfig(Section):
     @property
     def draws(self) -> int:
         """Number of epochs whose examples differ: all of them, or one where nothing is drawn."""
-        drawn = self.windows or self.spans or self.dropped or self.negatives or self.sentences not in (0, "all")
-        return self.epochs if drawn else 1
+        drawn = self.windows or self.spans or self.dropped or self.questions or self.negatives
+        return self.epochs if drawn or self.sentences not in (0, "all") else 1
 
     def folder(self, epoch: int) -> str:
         """Return the folder of an epoch's examples below mixture/; epochs that do not differ share one."""
@@ -94,6 +98,17 @@ class MixtureConfig(Section):
     """where the other negatives come from: the whole corpus, or the 50 passages that BM25 ranks first"""
 
     @property
+    def questions(self) -> int:
+        """Number of questions that are written about each passage."""
+        return sum(phase.epochs * phase.questions for phase in self.phases)
+
+    def questions_of(self, phase: PhaseConfig, epoch: int) -> slice:
+        """Return which of a passage's questions an epoch takes."""
+        before = itertools.takewhile(lambda other: other.name != phase.name, self.phases)
+        first = sum(other.epochs * other.questions for other in before) + epoch * phase.questions
+        return slice(first, first + phase.questions)
+
+    @property
     def held_out_phase(self) -> PhaseConfig:
         """What is written of the held-out queries; their targets are as long as those of the last phase."""
         limit = self.phases[-1].target_tokens
@@ -106,7 +121,7 @@ class MixtureConfig(Section):
             raise ValueError("mixture.phases: two phases have the same name")
         if HELD_OUT in names:
             raise ValueError(f"mixture.phases: {HELD_OUT} is the name of the held-out queries' examples")
-        if self.views.question_model is None and any(phase.questions for phase in self.phases):
+        if self.views.question_model is None and self.questions:
             raise ValueError("mixture.phases: questions need mixture.views.question_model")
         if self.views.words[0] > self.views.words[1]:
             raise ValueError("mixture.views.words: the fewest words come first")

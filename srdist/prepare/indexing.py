@@ -61,7 +61,7 @@ class IndexingExamples:
             for _ in range(phase.dropped):
                 yield self.views.dropped(generator.choice(sentences), generator)
         if phase.questions:
-            yield from self.questions[row][: phase.questions]
+            yield from self.questions[row][self.mixture.questions_of(phase, epoch)]
 
     def _sentences(self, text: str, starts: list[int]) -> list[str]:
         """Return the sentences of a fitting length, or the longest one."""

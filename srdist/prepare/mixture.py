@@ -41,7 +41,7 @@ def write_mixture(config: Config, resolved: list[ResolvedQuery]) -> Counter[str]
     for query in training:
         for partition in sorted({passage.partition for passage in query.passages}):
             of_partition[partition].append(query)
-    if any(phase.questions for phase in phases):
+    if config.mixture.questions:
         tasks = ((run_dir, _questions_path(config, index), index, config) for index in range(partitions))
         count_tasks("write questions", write_questions, tasks, partitions, functools.partial(run_tasks, gpu=True))
     if config.mixture.negatives_from == "bm25" and any(phase.negatives for phase in phases):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import itertools
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +17,28 @@ from srdist.storage.partitions import open_partition, write_partition
 from srdist.templates import writing_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-BATCH = 16
-"""texts that the model reads together"""
+BATCH = 8
+"""passages that the model reads together"""
 SCHEMA = pa.schema([("questions", pa.list_(pa.string()))])
 
 
 def write_questions(run_dir: Path, path: Path, index: int, config: Config) -> dict[str, int]:
     """Have questions written for the passages of partition `index`, unless `path` is there; return their number.
 
-    Question k of n is about the k-th of n runs of the passage's sentences, so that they differ; a passage with fewer
-    sentences gets fewer. The model decodes greedily: the same passages, the same questions.
+    Each passage gets as many as the phases take in all their epochs (docTTTTTquery, Nogueira and Lin, 2019; for
+    generative retrieval Zhuang et al., 2022). They are drawn by seed: the same partition, the same questions.
 
     Raises:
         UserError: the model cannot be loaded.
     """
     if not path.exists():
-        wanted = max(phase.questions for phase in config.mixture.phases)
         partition = PassageTables(run_dir).partitions[index]
-        pieces = [
-            [(partition.title(row), piece) for piece in _pieces(text, partition.sentences[row].tolist(), wanted)]
-            for row, text in enumerate(partition.texts.to_pylist())
-        ]
+        passages = [(partition.title(row), text) for row, text in enumerate(partition.texts.to_pylist())]
         writer = _writer(config.mixture.views, config.templates)
-        written = iter(writer.questions([piece for passage in pieces for piece in passage]))
-        questions = [[next(written) for _ in passage] for passage in pieces]
+        seed = f"questions\0{config.seed}\0{index}"
+        questions = list(writer.questions(passages, config.mixture.questions, seed))
         write_partition(path, [pa.table({"questions": questions}, schema=SCHEMA)], SCHEMA)
     return {"questions": sum(map(len, read_questions(path)))}
 
@@ -50,13 +46,6 @@ def write_questions(run_dir: Path, path: Path, index: int, config: Config) -> di
 def read_questions(path: Path) -> list[list[str]]:
     """Return the questions of each passage of a partition."""
     return open_partition(path)["questions"].to_pylist()
-
-
-def _pieces(text: str, starts: list[int], wanted: int) -> list[str]:
-    """Cut a passage at sentences into `wanted` runs of about as many sentences each, or fewer."""
-    count = min(wanted, len(starts))
-    cuts = [*(starts[len(starts) * piece // count] for piece in range(count)), len(text)]
-    return [text[start:end].strip() for start, end in itertools.pairwise(cuts)]
 
 
 class QuestionWriter:
@@ -84,28 +73,48 @@ class QuestionWriter:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
-    def questions(self, pieces: list[tuple[str, str]]) -> Iterator[str]:
-        """Give a question for each (title, text): the first line of the model's answer, the text if it is empty."""
-        for begin in range(0, len(pieces), BATCH):
-            batch = pieces[begin : begin + BATCH]
-            for (_, text), answer in zip(batch, self._generate(batch), strict=True):
-                lines = answer.strip().splitlines()
-                yield " ".join(lines[0].split()) if lines else text
+    def questions(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> Iterator[list[str]]:
+        """Give `count` questions about each (title, text): the first line of an answer, the title if it is empty.
 
-    def _generate(self, pieces: list[tuple[str, str]]) -> list[str]:
+        Args:
+            seed: what is drawn is a function of it and of the passages.
+        """
+        for begin in range(0, len(passages), BATCH):
+            batch = passages[begin : begin + BATCH]
+            answers = self._generate(batch, count, f"{seed}\0{begin}")
+            for number, (title, _) in enumerate(batch):
+                own = answers[number * count : (number + 1) * count]
+                yield [" ".join(answer.strip().partition("\n")[0].split()) or title for answer in own]
+
+    def _generate(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> list[str]:
+        """Return `count` answers for each passage, side by side; its prompt is read once."""
         import torch
+        from transformers import DynamicCache
 
-        prompts = [writing_text(self.templates, title, text) for title, text in pieces]
+        prompts = [writing_text(self.templates, title, text) for title, text in passages]
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
+        tokens, seen = inputs["input_ids"].to(self.model.device), inputs["attention_mask"].to(self.model.device)
+        cache = DynamicCache(config=self.model.config)
+        torch.manual_seed(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "little", signed=True))
         with torch.inference_mode():
+            places = (seen.cumsum(1) - 1).clamp(min=0)
+            self.model.base_model(
+                tokens[:, :-1], attention_mask=seen[:, :-1], position_ids=places[:, :-1], past_key_values=cache
+            )
+            cache.batch_repeat_interleave(count)
             output = self.model.generate(
-                **inputs.to(self.model.device),
-                do_sample=False,
+                tokens.repeat_interleave(count, 0),
+                attention_mask=seen.repeat_interleave(count, 0),
+                past_key_values=cache,
+                do_sample=True,
+                temperature=1.0,
+                top_k=self.config.question_top_k,
+                top_p=1.0,
                 num_beams=1,
                 max_new_tokens=self.config.question_tokens,
                 pad_token_id=self.tokenizer.pad_token_id,
             )
-        return self.tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return self.tokenizer.batch_decode(output[:, tokens.shape[1] :], skip_special_tokens=True)
 
 
 _writer = functools.lru_cache(maxsize=1)(QuestionWriter)

@@ -13,8 +13,8 @@ from srdist.prepare.gold import GoldPassage, ResolvedQuery
 from srdist.prepare.mixture import write_mixture_partition
 from srdist.prepare.negatives import Negatives, mine_negatives, read_ranked
 from srdist.prepare.passage_tables import PassageTables
+from srdist.prepare.questions import QuestionWriter, write_questions
 from srdist.prepare.questions import read_questions as read_written
-from srdist.prepare.questions import write_questions
 from srdist.prepare.stage import prepare
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import TASKS, read_queries
@@ -23,7 +23,9 @@ from tests.tiny_run import digests, tiny_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
 PHASES = [
-    {"name": "fixed", "epochs": 3, "sentences": "all", "questions": 2},
+    {"name": "fixed", "epochs": 3, "sentences": "all"},
+    {"name": "asked", "epochs": 2, "questions": 2, "target_tokens": 0},
+    {"name": "again", "questions": 1, "target_tokens": 0},
     {"name": "drawn", "epochs": 2, "windows": 3, "spans": 1, "dropped": 1, "target_tokens": 0},
     {"name": "sentence", "epochs": 3, "sentences": 1},
     {"name": "leading", "windows": 1, "passages_per_document": 1, "target_tokens": 0},
@@ -61,7 +63,8 @@ def texts(config, phase, epoch):
 def test_epochs_share_a_folder_only_where_nothing_is_drawn(prepared):
     config, _ = prepared
     folders = Counter(path.parent.name for path in config.run_dir.glob("mixture/*/epoch-*"))
-    assert folders == {"fixed": 1, "drawn": 2, "sentence": 3, "leading": 1, "queries": 2, "writer": 1}
+    of_drawn = {"asked": 2, "drawn": 2, "sentence": 3, "queries": 2}
+    assert folders == {"fixed": 1, "again": 1, "leading": 1, "writer": 1} | of_drawn
 
 
 def test_counts_are_over_all_epochs(prepared):
@@ -175,21 +178,43 @@ def test_a_partition_written_again_has_the_same_bytes(prepared, tmp_path):
     again = digests(tmp_path, "mixture")
     made = digests(run, "mixture")
     indexing = [name for name in again if not {"queries", "writer"} & set(name.split("/"))]
-    assert len(indexing) == 7
+    assert len(indexing) == 10
     assert all(again[name] == made[name] for name in indexing)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")}
     assert write_mixture_partition(tmp_path, 1, moved, []) == counts, "what is there is counted, not written again"
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("mixture/*/*/*")} == before
 
 
-def test_the_model_writes_as_many_questions_as_the_passage_has_sentences_for(prepared, tmp_path):
+def test_no_epoch_takes_the_questions_of_another(prepared, tmp_path):
     config, _ = prepared
-    path = tmp_path / "questions.arrow"
-    write_questions(config.run_dir, path, 0, config)
-    sentences = open_partitions(config.run_dir / "passages")[0]["sentences"].to_pylist()
-    assert [len(questions) for questions in read_written(path)] == [min(2, len(starts)) for starts in sentences]
-    written = {" ".join(question.lower().split()) for questions in read_written(path) for question in questions}
-    assert written <= {" ".join(text.split()) for text in texts(config, "fixed", 0)}
+    questions = []
+    for index in range(config.prepare.partitions):
+        write_questions(config.run_dir, tmp_path / f"{index}.arrow", index, config)
+        questions += read_written(tmp_path / f"{index}.arrow")
+    assert {len(own) for own in questions} == {5}
+    for (phase, epoch), own in {("asked", 0): slice(2), ("asked", 1): slice(2, 4), ("again", 0): slice(4, 5)}.items():
+        assert texts(config, phase, epoch) == [question.lower() for asked in questions for question in asked[own]]
+
+
+def test_a_prompt_that_is_read_once_gives_the_questions_of_a_plain_generation(prepared):
+    """The most probable token each time: nothing is left to chance."""
+    config, _ = prepared
+    writer = QuestionWriter(config.mixture.views.model_copy(update={"question_top_k": 1}), config.templates)
+    passages = [("salt", "Salt is a mineral."), ("tea", "Tea is made of leaves, and of much water besides.")] * 5
+    for passage, questions in zip(passages, writer.questions(passages, 3, "seed"), strict=True):
+        prompt = writer.tokenizer(writing_text(config.templates, *passage), return_tensors="pt")["input_ids"]
+        whole = writer.model.generate(prompt, do_sample=False, max_new_tokens=6, pad_token_id=0)
+        lines = writer.tokenizer.decode(whole[0, prompt.shape[1] :], skip_special_tokens=True).strip().splitlines()
+        assert questions == [" ".join(lines[0].split()) if lines else passage[0]] * 3
+
+
+def test_questions_are_drawn_by_seed(prepared):
+    config, _ = prepared
+    writer = QuestionWriter(config.mixture.views, config.templates)
+    passages = [("salt", "Salt is a mineral."), ("tea", "Tea is made of leaves.")]
+    first, again, other = (list(writer.questions(passages, 8, seed)) for seed in ("a", "a", "b"))
+    assert first == again != other
+    assert all(len(set(questions)) > 1 for questions in first)
 
 
 def test_another_model_of_questions_is_noticed_and_the_same_elsewhere_is_not(prepared, tmp_path):
