@@ -8,10 +8,15 @@ from functools import cached_property
 import numpy as np
 
 from srdist.config.retrieve import RetrieveConfig
-from srdist.decode.score import final_scores, largest_passage_score, passage_scores, ranking, title_scores
+from srdist.decode.score import (
+    WITHOUT_ASSESSMENT,
+    final_scores,
+    largest_passage_score,
+    passage_scores,
+    ranking,
+    title_scores,
+)
 
-WITHOUT_ASSESSMENT = ("title", "query_likelihood")
-"""Scores that no assessment is part of."""
 ROUNDING = 1e-9
 """A bound may be this much too small, as a share of it."""
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+WITHOUT_ASSESSMENT = ("title", "query_likelihood")
+"""Scores that no assessment is part of."""
+
 
 def softmax(values: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(values / temperature), float64 of the same shape [n]."""

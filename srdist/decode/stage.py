@@ -19,6 +19,7 @@ from srdist.decode import decoding
 from srdist.decode.batches import BatchFiles, Record, lines, longest_first
 from srdist.decode.evaluator import run_batches
 from srdist.decode.results import gold_retrievals, read_results
+from srdist.decode.score import WITHOUT_ASSESSMENT
 from srdist.decode.shards import retrieve_by_shards
 from srdist.errors import UserError
 from srdist.storage.corpus import verified_corpus
@@ -51,10 +52,10 @@ def retrieve(config: Config, *, overwrite: bool = False) -> Manifest:
 
 
 def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
-    """Retrieve for the held-out training queries: `tune/results.jsonl`, with all candidates, all of them assessed.
+    """Retrieve for the held-out training queries: `tune/results.jsonl`, with all candidates.
 
-    What is found does not depend on the config's form of the score, which is to be chosen from it: the candidates have
-    what any form is made of.
+    They have what any form of the score is made of, so that it can be chosen from them; but where the config's own
+    form needs no assessment, they are assessed only if `retrieve.assess` is `all`: most of the time would go there.
 
     Raises:
         UserError: no training query was held out, or as `retrieve`.
@@ -63,8 +64,9 @@ def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
         what, cure = "no training query was held out", "train with mixture.held_out_queries"
         raise UserError(what, file=config.run_dir, cure=cure)
     kept = config.retrieve.model_dump(exclude={*SCORE_FORM, "assess", "top_k"})
+    assess = config.retrieve.assess if config.retrieve.score in WITHOUT_ASSESSMENT else "all"
     found = config.retrieve.titles * config.retrieve.passages
-    retrieve = RetrieveConfig(**kept, score="query_likelihood", assess="all", top_k=found)
+    retrieve = RetrieveConfig(**kept, score="query_likelihood", assess=assess, top_k=found)
     config = config.model_copy(update={"retrieve": retrieve})
     stage = Stage(config.run_dir, TUNE, *_retrieve_inputs(config), (TUNE, TUNE_TIMES), kept=(TUNE_BATCHES,))
     return stage.run(lambda: _retrieve_all(config, stage, "validation"), overwrite=overwrite)

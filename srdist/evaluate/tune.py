@@ -13,7 +13,7 @@ from rich.table import Table
 
 from srdist.config.schema import Config
 from srdist.decode.results import Retrieval, read_results
-from srdist.decode.score import final_scores, passage_scores, title_scores
+from srdist.decode.score import WITHOUT_ASSESSMENT, final_scores, passage_scores, title_scores
 from srdist.decode.stage import TUNE, retrieve_held_out
 from srdist.storage.files import write_text
 from srdist.storage.tables import MODEL, read_queries
@@ -44,7 +44,8 @@ class Found:
     Attributes:
         titles: log P(t|q), [titles], the most probable first; `lengths`: their tokens with the end, [titles].
         groups: index of each candidate's title, [candidates].
-        rejections, logprobs, queries: P(rejection), log P(p|q,t) and log P(q|t,p), [candidates].
+        rejections: P(rejection), [candidates]; NaN where nothing was assessed.
+        logprobs, queries: log P(p|q,t) and log P(q|t,p), [candidates].
         gold: whether it is gold, bool [candidates].
     """
 
@@ -71,10 +72,12 @@ def tune(config: Config, *, overwrite: bool = False) -> list[dict[str, Any]]:
     """
     retrieve_held_out(config, overwrite=overwrite)
     found = list(_read(config))
+    assessed = not any(np.isnan(query.rejections).any() for query in found)
     own = Form(**{name: getattr(config.retrieve, name) for name in Form.__dataclass_fields__})
     records = [
         {**asdict(form), **measure(found, form), "own": form == own}
         for form in dict.fromkeys([own, *forms(config.retrieve.titles)])
+        if assessed or form.score in WITHOUT_ASSESSMENT
     ]
     records.sort(key=lambda record: (-record[f"MRR@{DEPTH}"], -record["Hits@1"]))
     write_text(config.run_dir / FORMS, "".join(json.dumps(record) + "\n" for record in records))

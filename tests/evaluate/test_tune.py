@@ -71,10 +71,22 @@ def test_best_form_first_and_the_model_runs_once(config, monkeypatch):
     lines = (config.run_dir / tune.FORMS).read_text().splitlines()
     assert [json.loads(line) for line in lines] == records
     monkeypatch.setattr(evaluator, "Replica", None)
-    other = config.model_copy(update={"retrieve": config.retrieve.model_copy(update={"tau": 3.0, "score": "title"})})
+    other = config.model_copy(
+        update={"retrieve": config.retrieve.model_copy(update={"tau": 3.0, "score": "assessment"})}
+    )
     again = tune.tune(other)
     assert next(r for r in again if not r["own"])["MRR@5"] == records[0]["MRR@5"]
     assert tune.as_overrides(records[0]).startswith("--set retrieve.titles=")
+
+
+def test_a_score_without_assessment_is_compared_with_others_like_it(config):
+    every = tune.tune(config)
+    retrieve = config.retrieve.model_copy(update={"score": "query_likelihood"})
+    alone = tune.tune(config.model_copy(update={"retrieve": retrieve}), overwrite=True)
+    form = {name: alone[0][name] for name in tune.Form.__dataclass_fields__}
+    assert alone[0] == {**next(r for r in every if form.items() <= r.items()), "own": alone[0]["own"]}
+    assert {record["score"] for record in alone} == {"title", "query_likelihood"}
+    assert all(query.rejections.size and not (query.rejections >= 0).any() for query in tune._read(config))
 
 
 def test_without_held_out_queries_it_says_so(config, monkeypatch):
