@@ -12,6 +12,9 @@ from srdist.config.section import Positive, PositiveFloat, Section
 class RetrieveConfig(Section):
     titles: Positive = 5
     """titles generated per query (the paper's i)"""
+    title_margin: PositiveFloat | None = None
+    """titles whose log P(t|q) is more than so many nats below that of the most probable one are left out: few stay
+    where the model is sure, up to `titles` where it is not; null: none is left out (the paper)"""
     passages: Positive = 10
     """passages generated per title (the paper's j)"""
     search: Literal["beam", "exact"] = "beam"

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from srdist.decode.search import Found
+from srdist.decode.search import Found, most_probable
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level, Place, Start, Walk
+
+AT_ONCE = 16
+"""edges that a search follows at most before it looks for the best ones again"""
 
 
 @dataclass
@@ -21,6 +24,7 @@ class _Search:
     """
 
     keep: int
+    margin: float | None
     places: list[Place] = field(default_factory=list)
     pool: list[Found] = field(default_factory=list)
     score: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -47,30 +51,35 @@ class _Search:
 
     def take(self) -> list[tuple[Place, int, float]]:
         """Give up edges that can lead to nothing better than what was found; remove and return the best ones."""
-        self.pool = sorted(self.pool, key=lambda found: (-found.logprob, found.number))[: self.keep]
+        self.pool = most_probable(self.pool, self.keep, self.margin)
         bound = self.pool[-1].logprob if len(self.pool) == self.keep else -np.inf
+        if self.margin is not None and self.pool:
+            bound = max(bound, self.pool[0].logprob - self.margin)
         order = np.argsort(-self.score, kind="stable")
         order = order[self.score[order] >= bound]
-        best, rest = order[: self.keep], order[self.keep :]
+        best, rest = np.split(order, [min(self.keep, AT_ONCE)])
         taken = [(self.places[self.place[edge]], int(self.choice[edge]), float(self.score[edge])) for edge in best]
         self.score, self.place, self.choice = self.score[rest], self.place[rest], self.choice[rest]
         return taken
 
 
 def exact_search(
-    tree: TokenTree, level: Level, starts: Sequence[Start], keep: int
+    tree: TokenTree, level: Level, starts: Sequence[Start], keep: int, margin: float | None = None
 ) -> tuple[list[list[Found]], list[int]]:
     """Find the `keep` most probable leaves below each start, by best-first search.
 
     Scores only fall, so that the score of an edge bounds all that lies behind it: a search is over when no edge
     that was not followed is as good as the worst of `keep` leaves found. It follows the `keep` best edges at
-    once, and all searches share every forward. Leaves of equal score are ordered by number.
+    once, `AT_ONCE` at most, and all searches share every forward. Leaves of equal score are ordered by number.
+
+    Args:
+        margin: leave out leaves that are more than so many nats below the best one; None: no margin.
 
     Returns:
         for each start at most `keep` leaves, best first; and the number of places that its search expanded.
     """
     walk = Walk(tree, level)
-    searches = [_Search(keep) for _ in starts]
+    searches = [_Search(keep, margin) for _ in starts]
     expansions = [0] * len(starts)
     taken = [(number, place, 0.0) for number, place in enumerate(walk.begin(starts))]
     while taken:

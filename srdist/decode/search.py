@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,12 @@ class Found:
     logprob: float
     slot: int
     fed: int
+
+
+def most_probable(found: Iterable[Found], keep: int, margin: float | None) -> list[Found]:
+    """Return the `keep` best, most probable first, none more than `margin` nats below the first (None: no margin)."""
+    best = sorted(found, key=lambda item: (-item.logprob, item.number))[:keep]
+    return best if margin is None else [item for item in best if item.logprob >= best[0].logprob - margin]
 
 
 @dataclass
@@ -100,7 +106,7 @@ def _step(searches: list[_Search], walk: Walk, width: int, keep: int, within_bea
         for score, beam, choice in leaves:
             place = beams[beam].place
             search.pool.append(Found(~int(walk.target[choice]), score, place.slot, place.fed))
-        search.pool = sorted(search.pool, key=lambda found: (-found.logprob, found.number))[:keep]
+        search.pool = most_probable(search.pool, keep, None)
         bound = search.pool[-1].logprob if len(search.pool) == keep else -np.inf
         search.live = [_advance(walk, beams[beam], choice, score) for score, beam, choice in alive if score > bound]
 

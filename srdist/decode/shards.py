@@ -40,7 +40,7 @@ def retrieve_by_shards(config: Config, batches: Sequence[list[Query]], files: Ba
     with ray_cluster(config.cluster):
         search = [(batches[batch], shard) for shard, batch in jobs]
         facts = run_batches(config, "retrieve: titles", search, partial(find_titles, shards=shards), title_files, check)
-        titles = [merge_titles(_parts(title_files, b, count, shards), config.retrieve.titles) for b in range(count)]
+        titles = [merge_titles(_parts(title_files, b, count, shards), config.retrieve) for b in range(count)]
         below = [(batches[batch], titles[batch], shard) for shard, batch in jobs]
         facts += run_batches(config, "retrieve: passages", below, partial(find_below, shards=shards), part_files)
     for batch in range(count):
@@ -68,13 +68,15 @@ def find_titles(retriever: SelfRetriever, batch: Sequence[Query], shard: int, sh
     ]
 
 
-def merge_titles(shards: Sequence[Sequence[Record]], keep: int) -> list[tuple[ScoredTitles, int]]:
-    """Return for each query the `keep` most probable titles, and the expansions of all its searches."""
+def merge_titles(shards: Sequence[Sequence[Record]], retrieve: RetrieveConfig) -> list[tuple[ScoredTitles, int]]:
+    """Return for each query the most probable titles, and the expansions of all its searches."""
+    from srdist.decode.search import Found, most_probable
+
     merged = []
     for parts in zip(*shards, strict=True):
-        titles = [(number, logprob) for part in parts for number, logprob in part["titles"]]
-        best = sorted(titles, key=lambda title: (-title[1], title[0]))[:keep]
-        merged.append((best, sum(part["expansions"] for part in parts)))
+        titles = [Found(number, logprob, slot=0, fed=0) for part in parts for number, logprob in part["titles"]]
+        best = most_probable(titles, retrieve.titles, retrieve.title_margin)
+        merged.append(([(title.number, title.logprob) for title in best], sum(part["expansions"] for part in parts)))
     return merged
 
 

@@ -31,8 +31,8 @@ from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE
 
 RETRIEVE, ANSWERS, TUNE = "retrieve", "answers", "tune"
 BATCHES, TUNE_BATCHES = f"{RETRIEVE}/batches", f"{TUNE}/batches"
-SCORE_FORM = ("score", "title_score", "tau", "delta", "normalize_assessment")
-"""fields of `retrieve` that rank what was found"""
+SCORE_FORM = ("title_margin", "score", "title_score", "tau", "delta", "normalize_assessment")
+"""fields of `retrieve` that rank what was found, or leave it out"""
 
 RETRIEVE_TIMES, TUNE_TIMES = "times/retrieve.jsonl", f"times/{TUNE}.jsonl"
 """One line a batch: `queries` in it, `seconds`, how many passages were `assessed` and `skipped`; not the same twice."""

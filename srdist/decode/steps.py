@@ -15,7 +15,7 @@ from srdist.decode.judge import Judge, known
 from srdist.decode.model import LanguageModel
 from srdist.decode.query_likelihood import query_logprobs
 from srdist.decode.results import Candidate, FoundTitle, Retrieval
-from srdist.decode.search import Found, beam_search
+from srdist.decode.search import Found, beam_search, most_probable
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level, Start
 from srdist.templates import Segments
@@ -53,9 +53,11 @@ class Steps:
     def find_titles(self, tree: TokenTree, rows: int, level: Level) -> tuple[list[list[Found]], list[int]]:
         """Return the titles of each query, the most probable first, and the expansions of an exact search."""
         starts = [Start(row, tree.root, [], self.trie.title_root) for row in range(rows)]
+        keep, margin = self.retrieve.titles, self.retrieve.title_margin
         if self.retrieve.search == "exact":
-            return exact_search(tree, level, starts, self.retrieve.titles)
-        return beam_search(tree, level, starts, self.retrieve.title_beams, self.retrieve.titles), [0] * rows
+            return exact_search(tree, level, starts, keep, margin)
+        searched = beam_search(tree, level, starts, self.retrieve.title_beams, keep)
+        return [most_probable(found, keep, margin) for found in searched], [0] * rows
 
     def find_passages(
         self, tree: TokenTree, titles: Sequence[Sequence[Found]], own: range | None = None

@@ -22,6 +22,7 @@ from srdist.templates import Segments, load_tokenizer
 FORMS = f"{TUNE}/forms.jsonl"
 TEMPERATURES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 TITLES = (1, 2, 3, 5, 10, 20, 50, 100)
+MARGINS = (2.0, 4.0, 6.0, 8.0, 10.0)
 DEPTH = 5
 
 
@@ -35,6 +36,7 @@ class Form:
     tau: float
     delta: float
     normalize_assessment: str
+    title_margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,23 +96,35 @@ def forms(most: int) -> Iterator[Form]:
             yield Form(titles, "likelihood", title_score, tau, delta, normalize)
         yield Form(titles, "title", title_score, 0.4, 0.4, "title")
     yield from (Form(titles, "query_likelihood", "sum", 0.4, 0.4, "title") for titles in counts)
+    yield from (Form(most, "query_likelihood", "sum", 0.4, 0.4, "title", margin) for margin in MARGINS)
     for titles, delta in itertools.product(counts, near):
         yield Form(titles, "assessment", "sum", 0.4, delta, "title")
     yield from (Form(titles, "assessment", "sum", 0.4, 0.4, "query") for titles in counts)
 
 
 def measure(found: list[Found], form: Form) -> dict[str, float]:
-    """Return Hits@1 and MRR@5 over passages: means over the queries, one without a gold candidate counts zero."""
+    """Return how many titles a query has, and Hits@1 and MRR@5 over passages; means, no gold candidate counts zero."""
     ranks = np.array([rank_of_gold(query, form) for query in found])
-    return {"Hits@1": float((ranks == 1).mean()), f"MRR@{DEPTH}": float(np.where(ranks <= DEPTH, 1 / ranks, 0).mean())}
+    return {
+        "titles_used": float(np.mean([titles_used(query, form) for query in found])),
+        "Hits@1": float((ranks == 1).mean()),
+        f"MRR@{DEPTH}": float(np.where(ranks <= DEPTH, 1 / ranks, 0).mean()),
+    }
+
+
+def titles_used(found: Found, form: Form) -> int:
+    """Return the number of a query's titles that a form leaves."""
+    titles = found.titles[: form.titles]
+    return len(titles) if form.title_margin is None else int((titles >= titles[:1] - form.title_margin).sum())
 
 
 def rank_of_gold(found: Found, form: Form) -> float:
     """Return the rank, from 1, of the first gold candidate; infinity if there is none."""
-    kept = np.flatnonzero(found.groups < form.titles)
+    used = titles_used(found, form)
+    kept = np.flatnonzero(found.groups < used)
     groups, logprobs = found.groups[kept], found.logprobs[kept]
-    lengths = found.lengths[: form.titles] if form.title_score == "mean" else None
-    s_t = title_scores(found.titles[: form.titles], form.tau, lengths)[groups]
+    lengths = found.lengths[:used] if form.title_score == "mean" else None
+    s_t = title_scores(found.titles[:used], form.tau, lengths)[groups]
     s_p = passage_scores(found.rejections[kept], form.delta, groups if form.normalize_assessment == "title" else None)
     scores = final_scores(form.score, s_t, s_p, logprobs, found.titles[groups], found.queries[kept])
     gold = np.flatnonzero(found.gold[kept][np.lexsort((-logprobs, -scores))])
@@ -148,4 +162,5 @@ def forms_table(records: list[dict[str, Any]], shown: int = 10) -> Table:
 
 def as_overrides(record: dict[str, Any]) -> str:
     """Return the options of a command that set a form."""
-    return " ".join(f"--set retrieve.{name}={record[name]}" for name in Form.__dataclass_fields__)
+    values = {name: "null" if record[name] is None else record[name] for name in Form.__dataclass_fields__}
+    return " ".join(f"--set retrieve.{name}={value}" for name, value in values.items())

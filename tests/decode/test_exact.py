@@ -13,10 +13,10 @@ from srdist.decode.walk import Level, Start
 from tests.decode.test_search import WORDS, FakeTree, level_of, retriever, sequence, title_sequences  # noqa: F401
 
 
-def searched(retriever, prompts, keep):  # noqa: F811
+def searched(retriever, prompts, keep, margin=None):  # noqa: F811
     tree = TokenTree(retriever.model, prompts)
     starts = [Start(row, tree.root, [], retriever.trie.title_root) for row in range(len(prompts))]
-    return exact_search(tree, Level.titles(retriever.trie), starts, keep)
+    return exact_search(tree, Level.titles(retriever.trie), starts, keep, margin)
 
 
 @pytest.mark.parametrize("keep", [1, 3, 60])
@@ -48,14 +48,29 @@ def test_the_best_title_needs_few_expansions(retriever):  # noqa: F811
     assert few < many
 
 
+def test_titles_below_the_margin_are_neither_returned_nor_searched_for(retriever):  # noqa: F811
+    prompt = retriever.segments.query_prompt("red sea?")
+    (every,), (most,) = searched(retriever, [prompt], 60)
+    margin = every[0].logprob - every[4].logprob + 1e-3
+    (found,), (few,) = searched(retriever, [prompt], 60, margin)
+    assert [title.number for title in found] == [title.number for title in every[:5]]
+    assert few < most
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(sequence, min_size=1, max_size=8, unique=True), st.integers(1, 9), st.randoms())
-def test_any_trie_with_equal_scores(sequences, keep, random):
+@given(
+    st.lists(sequence, min_size=1, max_size=8, unique=True),
+    st.integers(1, 9),
+    st.none() | st.integers(0, 8).map(lambda quarters: quarters / 4),
+    st.randoms(),
+)
+def test_any_trie_with_equal_scores(sequences, keep, margin, random):
     table = {}
     scores = lambda path: table.setdefault(path, -random.randint(0, 3) / 4)  # noqa: E731
     total = {n: sum(scores(s[: end + 1]) for end in range(len(s))) for n, s in enumerate(sequences)}
     best = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:keep]
+    best = [item for item in best if margin is None or item[1] >= best[0][1] - margin]
     for room in (0, 100):
-        (found,), _ = exact_search(FakeTree(scores, room), level_of(sequences), [Start(0, 0, [], 0)], keep)
+        (found,), _ = exact_search(FakeTree(scores, room), level_of(sequences), [Start(0, 0, [], 0)], keep, margin)
         assert [(item.number, item.logprob) for item in found] == best
     assert np.isfinite([item.logprob for item in found]).all()

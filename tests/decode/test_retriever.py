@@ -278,6 +278,16 @@ def test_all_titles_found_are_told_with_their_passages(retriever):
     assert sum(title.score for title in found.titles) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("search", ["beam", "exact"])
+def test_titles_below_the_margin_are_left_out_with_their_passages(retriever, search):
+    (every,) = retriever.search(["old?"], 100)
+    margin = every.titles[0].logprob - every.titles[1].logprob + 1e-3
+    assert len(every.titles) > 2
+    (found,) = with_settings(retriever, search=search, title_margin=margin).search(["old?"], 100)
+    assert [title.title for title in found.titles] == [title.title for title in every.titles[:2]]
+    assert {candidate.title for candidate in found.candidates} == {title.title for title in found.titles}
+
+
 def test_an_exact_search_finds_the_best_titles(retriever):
     narrow = with_settings(retriever, titles=2, title_beams=2, search="exact")
     for whole, exact in zip(retriever.search(QUERIES_TEXT, 1), narrow.search(QUERIES_TEXT, 1), strict=True):

@@ -31,7 +31,7 @@ def with_settings(retriever, **retrieve):
 
 def by_shards(retriever, shards):
     titles = merge_titles(
-        [find_titles(retriever, QUERIES, shard, shards) for shard in range(shards)], retriever.config.retrieve.titles
+        [find_titles(retriever, QUERIES, shard, shards) for shard in range(shards)], retriever.config.retrieve
     )
     parts = [find_below(retriever, QUERIES, titles, shard, shards) for shard in range(shards)]
     return [merge_passages(part, retriever.config.retrieve) for part in zip(*parts, strict=True)]
@@ -43,6 +43,7 @@ FORMS = [
     {"score": "title", "title_score": "mean"},
     {"normalize_assessment": "query", "score": "likelihood"},
     {"top_k": 1},
+    {"title_margin": 0.5},
     {"score": "query_likelihood"},
     {"score": "query_likelihood", "normalize_assessment": "query", "top_k": 2},
 ]
@@ -68,7 +69,7 @@ def test_a_beam_search_by_shards_finds_titles_that_are_as_good(retriever):
         best = {}
         for shards in (1, 2, 10, 50):
             parts = [find_titles(narrow, QUERIES, shard, shards) for shard in range(shards)]
-            best[shards] = [titles[0][1] for titles, _ in merge_titles(parts, 1)]
+            best[shards] = [titles[0][1] for titles, _ in merge_titles(parts, narrow.config.retrieve)]
             assert all(mine >= theirs - 1e-5 for mine, theirs in zip(best[shards], best[1], strict=True))
             better += sum(mine > theirs + 1e-3 for mine, theirs in zip(best[shards], best[1], strict=True))
     assert better, "these queries cannot tell the two apart"

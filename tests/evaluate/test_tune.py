@@ -42,6 +42,8 @@ def config(tmp_path, monkeypatch):
         tune.Form(4, "assessment", "sum", 0.4, 0.2, "title"),
         tune.Form(4, "title", "mean", 0.4, 0.4, "title"),
         tune.Form(4, "query_likelihood", "sum", 0.4, 0.4, "title"),
+        tune.Form(4, "query_likelihood", "sum", 0.4, 0.4, "title", title_margin=0.5),
+        tune.Form(4, "product", "mean", 0.4, 0.4, "title", title_margin=0.5),
     ],
 )
 def test_a_form_ranks_as_retrieve_does_with_it(config, monkeypatch, form):
@@ -51,9 +53,11 @@ def test_a_form_ranks_as_retrieve_does_with_it(config, monkeypatch, form):
     rows = [{"id": f"v{n}", "text": text, "gold_titles": []} for n, text in enumerate(QUERIES)]
     monkeypatch.setattr(stage, "read_queries", lambda *_: rows)
     stage.retrieve(config.model_copy(update={"retrieve": retrieve}))
+    assert form.title_margin is None or min(tune.titles_used(query, form) for query in found) < 4
     for (_, retrieval), gold, query in zip(read_results(config.run_dir), GOLD, found, strict=True):
         ids = [candidate.passage_id for candidate in retrieval.candidates]
         assert tune.rank_of_gold(query, form) == (ids.index(gold) + 1 if gold in ids else float("inf"))
+        assert tune.titles_used(query, form) == len(retrieval.titles)
 
 
 def test_fewer_titles_leave_their_passages_out(config):
