@@ -12,6 +12,7 @@ from srdist.errors import UserError
 from srdist.evaluate.records import SELF_RETRIEVAL
 from srdist.storage.files import written_aside
 from srdist.study.results import Cost, Result, over_seeds
+from srdist.study.variants import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +62,19 @@ def cost_against_size(costs: Sequence[Cost]) -> Figure:
     _ticks(axes, [cost.documents for cost in own])
     _plain_labels(axes)
     axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def quality_of_variants(comparisons: Sequence[Comparison], measure: str) -> Figure:
+    """Draw a point with its interval for every variant and baseline of one size, a row each, the first one on top."""
+    figure, axes = _axes(measure, "")
+    rows = [comparison for comparison in comparisons if comparison.measure == measure]
+    for row, found in enumerate(rows):
+        error = [[found.value - found.low], [found.high - found.value]]
+        axes.errorbar(found.value, row, xerr=error, capsize=2, **_style(0))
+    axes.axvline(rows[0].value, color=COLOURS[7], lw=0.8, ls=":")
+    axes.set_yticks(range(len(rows)), [row.name + row.mark for row in rows])
+    axes.invert_yaxis()
     return figure
 
 

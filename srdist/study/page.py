@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from srdist.config.study import StudyConfig
 from srdist.evaluate.table import LEVELS
 from srdist.study.results import Cost, Result, lines_of
+from srdist.study.variants import Comparison
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,15 @@ def render(
     study: StudyConfig,
     results: Sequence[Result],
     costs: Sequence[Cost],
+    largest: Sequence[Comparison],
     pictures: Sequence[Picture],
     unfinished: Sequence[str],
 ) -> str:
-    """Return the page; every text in it is escaped, the figures' SVG stands in it."""
+    """Return the page; every text in it is escaped, the figures' SVG stands in it.
+
+    Args:
+        largest: the comparisons of the variants at the largest size.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -44,6 +51,7 @@ def render(
         sizes=sorted({result.documents for result in results}),
         levels={level: lines_of(results, level, study.measure) for level in LEVELS},
         costs=costs,
+        compared={name: list(rows) for name, rows in groupby(largest, lambda row: row.name)},
         pictures=inline,
         unfinished=unfinished,
     )

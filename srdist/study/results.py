@@ -6,12 +6,16 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 from srdist.evaluate.records import HYBRID, SELF_RETRIEVAL
 from srdist.evaluate.table import LEVELS, read_metrics, systems_in_order
 from srdist.storage.manifest import Manifest, read_manifest
 from srdist.study.grid import Cell
 from srdist.study.run import is_finished
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ def lines_of(results: Sequence[Result], level: str, measure: str) -> dict[str, l
     return {name: [points[size] for size in sorted(points)] for name, points in lines.items()}
 
 
-def as_csv(rows: Sequence[Result] | Sequence[Cost], kind: type) -> str:
-    """Return rows as CSV with a header."""
+def as_csv(rows: Sequence[DataclassInstance], kind: type[DataclassInstance]) -> str:
+    """Return rows of one dataclass as CSV with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(kind)], lineterminator="\n")
     writer.writeheader()

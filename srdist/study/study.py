@@ -15,13 +15,15 @@ from srdist.study.figures import (
     cost_against_size,
     quality_against_latency,
     quality_against_size,
+    quality_of_variants,
     save_figure,
 )
 from srdist.study.grid import Cell
 from srdist.study.page import Picture, render
 from srdist.study.results import Cost, Result, as_csv, lines_of, read_costs, read_results
 from srdist.study.run import is_finished, run_cells
-from srdist.study.tables import latex, markdown
+from srdist.study.tables import latex, markdown, variants_markdown
+from srdist.study.variants import Comparison, compare_variants
 
 PAGE = "study.html"
 
@@ -63,23 +65,26 @@ def check_inputs(study: StudyConfig, cells: Sequence[Cell]) -> None:
 
 
 def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
-    """Write results.csv, costs.csv, the tables, the figures and the page of the cells that are finished.
+    """Write the .csv files, the tables, the figures and the page of the cells that are finished.
 
     Raises:
         UserError: the study's measure is not among those that were evaluated.
     """
-    results, costs = read_results(cells), read_costs(cells)
+    results, costs, comparisons = read_results(cells), read_costs(cells), compare_variants(cells)
     _check_measure(study, {result.measure for result in results})
     write_text(study.output / "results.csv", as_csv(results, Result))
     write_text(study.output / "costs.csv", as_csv(costs, Cost))
+    write_text(study.output / "variants.csv", as_csv(comparisons, Comparison))
+    largest = [comparison for comparison in comparisons if comparison.documents == comparisons[-1].documents]
+    write_text(study.output / "table-variants.md", variants_markdown(largest))
     for level in LEVELS:
         lines = lines_of(results, level, study.measure)
         caption = f"{study.measure} of the {level}s against the number of documents in the corpus."
         write_text(study.output / f"table-{level}.md", markdown(lines))
         write_text(study.output / f"table-{level}.tex", latex(lines, caption))
-    pictures = _draw(study, results, costs)
+    pictures = _draw(study, results, costs, largest)
     unfinished = [cell.name for cell in cells if not is_finished(cell)]
-    write_text(study.output / PAGE, render(study, results, costs, pictures, unfinished))
+    write_text(study.output / PAGE, render(study, results, costs, largest, pictures, unfinished))
     return study.output / PAGE
 
 
@@ -89,13 +94,16 @@ def _check_measure(study: StudyConfig, measured: set[str]) -> None:
         raise UserError(f"the study's measure {study.measure} is not evaluated", cure=cure)
 
 
-def _draw(study: StudyConfig, results: list[Result], costs: list[Cost]) -> list[Picture]:
+def _draw(study: StudyConfig, results: list[Result], costs: list[Cost], largest: list[Comparison]) -> list[Picture]:
     drawn = []
-    for level in LEVELS:
-        figure = quality_against_size(lines_of(results, level, study.measure), study.measure)
-        drawn.append((f"quality-{level}", f"{study.measure} over {level}s", figure))
-    drawn.append(("cost", "Cost against the size of the corpus", cost_against_size(costs)))
+    if len({result.documents for result in results}) > 1:
+        for level in LEVELS:
+            figure = quality_against_size(lines_of(results, level, study.measure), study.measure)
+            drawn.append((f"quality-{level}", f"{study.measure} over {level}s", figure))
+        drawn.append(("cost", "Cost against the size of the corpus", cost_against_size(costs)))
     if len({result.variant for result in results}) > 1:
+        figure = quality_of_variants(largest, study.measure)
+        drawn.append(("variants", f"{study.measure} over passages of the variants, largest corpus", figure))
         figure = quality_against_latency(results, costs, "passage", study.measure)
         drawn.append(("latency", f"{study.measure} over passages against time, largest corpus", figure))
     pictures = []

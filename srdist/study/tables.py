@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from srdist.study.results import Result
+from srdist.study.variants import Comparison
 
 Lines = Mapping[str, Sequence[Result]]
 
@@ -21,6 +22,16 @@ def markdown(lines: Lines) -> str:
 
 def _cell(result: Result | None) -> str:
     return f"{result.value:.3f} ({result.low:.3f} to {result.high:.3f})" if result else ""
+
+
+def variants_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return a Markdown table of one size: a row a variant or baseline, a column a measure."""
+    measures = list(dict.fromkeys(comparison.measure for comparison in comparisons))
+    rows = [["variant", *measures], ["---", *("---:" for _ in measures)]]
+    for name in dict.fromkeys(comparison.name for comparison in comparisons):
+        found = {c.measure: f"{c.value:.3f}{c.mark}" for c in comparisons if c.name == name}
+        rows.append([name, *(found.get(measure, "") for measure in measures)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def latex(lines: Lines, caption: str) -> str:

@@ -91,13 +91,35 @@ def test_results_and_costs_hold_a_row_per_figure_and_cell(finished):
     assert all(int(row["trained_tokens"]) > 0 and float(row["memory_mb"]) > 0 for row in costs)
 
 
+def test_variants_are_compared_with_the_first_one_on_the_same_queries(finished):
+    folder = finished[0].parent / "study"
+    results = {
+        (row["variant"] if row["system"] == "Self-Retrieval" else row["system"], row["documents"], row["measure"]): row
+        for row in reversed(list(csv.DictReader((folder / "results.csv").open())))
+        if row["level"] == "passage" and row["system"] != "Hybrid"
+    }
+    compared = list(csv.DictReader((folder / "variants.csv").open()))
+    assert {(row["name"], row["documents"], row["measure"]) for row in compared} == results.keys()
+    for row in compared:
+        result = results[row["name"], row["documents"], row["measure"]]
+        first = results["full", row["documents"], row["measure"]]
+        assert [float(row[name]) for name in ("value", "low", "high")] == pytest.approx(
+            [float(result[name]) for name in ("value", "low", "high")]
+        )
+        assert float(row["difference"]) == pytest.approx(float(result["value"]) - float(first["value"]))
+        assert row["name"] != "full" or float(row["p"]) == 1
+
+
 def test_page_tables_and_figures_are_there(finished):
     folder = finished[0].parent / "study"
     page = (folder / "study.html").read_text()
-    assert page.count("<svg") == 4 and "Not finished:</b> broken-12-0" in page and "<script" not in page
+    assert page.count("<svg") == 5 and "Not finished:</b> broken-12-0" in page and "<script" not in page
     assert "| BM25 |" in (folder / "table-passage.md").read_text()
+    assert [line.split(" | ")[0] for line in (folder / "table-variants.md").read_text().splitlines()] == [
+        *("| variant", "| ---", "| full", "| one-title", "| BM25"),
+    ]
     assert r"\begin{tabular}" in (folder / "table-document.tex").read_text()
-    for name in ("quality-passage", "quality-document", "cost", "latency"):
+    for name in ("quality-passage", "quality-document", "cost", "variants", "latency"):
         assert (folder / f"{name}.svg").stat().st_size > 1000 and (folder / f"{name}.png").stat().st_size > 1000
 
 

@@ -1,5 +1,6 @@
 from srdist.study.results import Result, lines_of, over_seeds
-from srdist.study.tables import latex, markdown
+from srdist.study.tables import latex, markdown, variants_markdown
+from srdist.study.variants import Comparison
 
 
 def result(system="Self-Retrieval", documents=10, seed=0, value=0.5, variant="full", **changes):
@@ -51,3 +52,17 @@ def test_latex_escapes_what_is_not_text():
     text = latex(lines_of(RESULTS, "passage", "Hits@1"), "100 % of Hits@1")
     assert r"one\_beam" in text and r"100 \% of" in text
     assert text.count(r"\\") == 6 and r"\begin{tabular}{lrr}" in text
+
+
+def test_variants_have_a_row_each_and_a_mark_where_they_differ():
+    rows = [
+        Comparison(name, 10, measure, value, value - 0.1, value + 0.1, value - 0.6, -0.1, 0.1, p)
+        for name, value, p in (("full", 0.6, 1.0), ("no-title", 0.4, 0.01))
+        for measure in ("Hits@1", "MRR@5")
+    ]
+    assert variants_markdown(rows).splitlines() == [
+        "| variant | Hits@1 | MRR@5 |",
+        "| --- | ---: | ---: |",
+        "| full | 0.600 | 0.600 |",
+        "| no-title | 0.400 † | 0.400 † |",
+    ]
