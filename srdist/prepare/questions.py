@@ -17,10 +17,10 @@ from srdist.storage.partitions import open_partition, write_partition
 from srdist.templates import writing_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-BATCH = 8
-"""passages that the model reads together"""
+BATCH = 80
+"""questions that are written together"""
 SCHEMA = pa.schema([("questions", pa.list_(pa.string()))])
 
 
@@ -38,7 +38,7 @@ def write_questions(run_dir: Path, path: Path, index: int, config: Config) -> di
         passages = [(partition.title(row), text) for row, text in enumerate(partition.texts.to_pylist())]
         writer = _writer(config.mixture.views, config.templates)
         seed = f"questions\0{config.seed}\0{index}"
-        questions = list(writer.questions(passages, config.mixture.questions, seed))
+        questions = writer.questions(passages, config.mixture.questions, seed)
         write_partition(path, [pa.table({"questions": questions}, schema=SCHEMA)], SCHEMA)
     return {"questions": sum(map(len, read_questions(path)))}
 
@@ -73,18 +73,24 @@ class QuestionWriter:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
-    def questions(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> Iterator[list[str]]:
+    def questions(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> list[list[str]]:
         """Give `count` questions about each (title, text): the first line of an answer, the title if it is empty.
+
+        Passages of about the same length are read together, so that little is padded.
 
         Args:
             seed: what is drawn is a function of it and of the passages.
         """
-        for begin in range(0, len(passages), BATCH):
-            batch = passages[begin : begin + BATCH]
-            answers = self._generate(batch, count, f"{seed}\0{begin}")
-            for number, (title, _) in enumerate(batch):
-                own = answers[number * count : (number + 1) * count]
-                yield [" ".join(answer.strip().partition("\n")[0].split()) or title for answer in own]
+        together = max(1, BATCH // count)
+        longest_first = sorted(range(len(passages)), key=lambda number: -len(passages[number][1]))
+        written: dict[int, list[str]] = {}
+        for begin in range(0, len(passages), together):
+            numbers = longest_first[begin : begin + together]
+            answers = self._generate([passages[number] for number in numbers], count, f"{seed}\0{begin}")
+            for place, number in enumerate(numbers):
+                own, title = answers[place * count : (place + 1) * count], passages[number][0]
+                written[number] = [" ".join(answer.strip().partition("\n")[0].split()) or title for answer in own]
+        return [written[number] for number in range(len(passages))]
 
     def _generate(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> list[str]:
         """Return `count` answers for each passage, side by side; its prompt is read once."""

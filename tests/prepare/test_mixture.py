@@ -212,7 +212,7 @@ def test_questions_are_drawn_by_seed(prepared):
     config, _ = prepared
     writer = QuestionWriter(config.mixture.views, config.templates)
     passages = [("salt", "Salt is a mineral."), ("tea", "Tea is made of leaves.")]
-    first, again, other = (list(writer.questions(passages, 8, seed)) for seed in ("a", "a", "b"))
+    first, again, other = (writer.questions(passages, 8, seed) for seed in ("a", "a", "b"))
     assert first == again != other
     assert all(len(set(questions)) > 1 for questions in first)
 
