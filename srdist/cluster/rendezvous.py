@@ -18,7 +18,7 @@ from srdist.errors import UserError
 INTERFACE = "SRDIST_INTERFACE"
 """Environment variable with the network interface between nodes; empty: the one that the node's name leads to."""
 FIRST_PORT, PORTS, STEP = 20000, 12000, 4
-"""Ports of jobs: below those that the kernel hands out itself (from 32768)."""
+"""Ports of jobs and trainings: below those that the kernel hands out itself (from 32768)."""
 
 
 def node_address() -> str:
@@ -81,16 +81,17 @@ def _outgoing_address() -> str | None:
         return probe.getsockname()[0]
 
 
-def free_ports(job_id: int, count: int) -> int:
+def free_ports(number: int, count: int) -> int:
     """Return the first of `count` consecutive TCP ports that nobody uses on this machine.
 
-    The search starts at a port that follows from the job's id, so that jobs on one machine do not meet.
+    The search starts at a port that follows from the job's or the process's number, so that those on one machine do
+    not meet, and the kernel gives none of the ports away before it is used.
 
     Raises:
         UserError: all are taken.
     """
     for attempt in range(PORTS // STEP):
-        first = FIRST_PORT + (job_id + attempt) * STEP % PORTS
+        first = FIRST_PORT + (number + attempt) * STEP % PORTS
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise UserError(f"no {count} free ports from {FIRST_PORT} to {FIRST_PORT + PORTS} on {socket.gethostname()}")

@@ -12,6 +12,7 @@ from srdist.cluster.actors import run_on_actors
 from srdist.cluster.ray import ray_cluster
 from srdist.config import Config
 from srdist.decode.batches import BatchFiles, Record
+from srdist.errors import UserError
 from srdist.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -48,9 +49,18 @@ class Replica:
         """Decode and write batch `number`; return facts about it.
 
         `queries`, `seconds`, `memory_mb` (the most that this process has held so far), sums of the records' counts.
+
+        Raises:
+            UserError: decoding raised it, or the GPU has too little memory.
         """
+        import torch
+
         started = time.monotonic()
-        records = self.decode(self.retriever, *batch)
+        try:
+            records = self.decode(self.retriever, *batch)
+        except torch.OutOfMemoryError as error:
+            cure = "lower retrieve.batch_queries, forward_tokens or the number of titles, passages and beams"
+            raise UserError(str(error).partition(". ")[0], cure=cure) from None
         seconds = round(time.monotonic() - started, 4)
         memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
         facts = {"queries": len(records), "seconds": seconds, "memory_mb": memory}

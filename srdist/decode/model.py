@@ -78,7 +78,8 @@ class LanguageModel:
         try:
             return cls(network.to(device))
         except (RuntimeError, AssertionError) as error:
-            cure = "set retrieve.device to auto, cpu or cuda"
+            full = isinstance(error, torch.OutOfMemoryError)
+            cure = "leave it more memory" if full else "set retrieve.device to auto, cpu or cuda"
             raise UserError(f"device {device}: {str(error).splitlines()[0]}", cure=cure) from None
 
     @torch.no_grad()

@@ -19,8 +19,6 @@ from srdist.templates import writing_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BATCH = 80
-"""questions that are written together"""
 SCHEMA = pa.schema([("questions", pa.list_(pa.string()))])
 
 
@@ -76,28 +74,29 @@ class QuestionWriter:
     def questions(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> list[list[str]]:
         """Give `count` questions about each (title, text): the first line of an answer, the title if it is empty.
 
-        Passages of about the same length are read together, so that little is padded.
+        Passages of about the same length are read together, so that little is padded; of long ones fewer.
 
         Args:
             seed: what is drawn is a function of it and of the passages.
         """
-        together = max(1, BATCH // count)
-        longest_first = sorted(range(len(passages)), key=lambda number: -len(passages[number][1]))
+        prompts = [writing_text(self.templates, title, text) for title, text in passages]
+        lengths = [len(self.tokenizer(prompt)["input_ids"]) + self.config.question_tokens for prompt in prompts]
+        waiting = sorted(range(len(prompts)), key=lambda number: -lengths[number])
         written: dict[int, list[str]] = {}
-        for begin in range(0, len(passages), together):
-            numbers = longest_first[begin : begin + together]
-            answers = self._generate([passages[number] for number in numbers], count, f"{seed}\0{begin}")
+        while waiting:
+            together = max(1, self.config.question_batch_tokens // (lengths[waiting[0]] * count))
+            numbers, waiting = waiting[:together], waiting[together:]
+            answers = self._generate([prompts[number] for number in numbers], count, f"{seed}\0{len(written)}")
             for place, number in enumerate(numbers):
                 own, title = answers[place * count : (place + 1) * count], passages[number][0]
                 written[number] = [" ".join(answer.strip().partition("\n")[0].split()) or title for answer in own]
         return [written[number] for number in range(len(passages))]
 
-    def _generate(self, passages: Sequence[tuple[str, str]], count: int, seed: str) -> list[str]:
-        """Return `count` answers for each passage, side by side; its prompt is read once."""
+    def _generate(self, prompts: list[str], count: int, seed: str) -> list[str]:
+        """Return `count` answers to each prompt, side by side; it is read once."""
         import torch
         from transformers import DynamicCache
 
-        prompts = [writing_text(self.templates, title, text) for title, text in passages]
         inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
         tokens, seen = inputs["input_ids"].to(self.model.device), inputs["attention_mask"].to(self.model.device)
         cache = DynamicCache(config=self.model.config)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from functools import cached_property
 
+from srdist.baselines.bm25 import import_bm25s
 from srdist.config.mixture import ViewsConfig
 
 WINDOW = 3
@@ -40,10 +41,8 @@ def words_of(text: str) -> list[str]:
 
 def stop_words(language: str) -> frozenset[str]:
     """Return the words without content of a language, in lower case; none where bm25s has no list."""
-    import bm25s.stopwords
-
     name = STOP_WORDS.get(language)
-    return frozenset(getattr(bm25s.stopwords, f"STOPWORDS_{name}")) if name else frozenset()
+    return frozenset(getattr(import_bm25s().stopwords, f"STOPWORDS_{name}")) if name else frozenset()
 
 
 class Views:

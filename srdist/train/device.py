@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from srdist.cluster.rendezvous import free_ports
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def join_ranks(rank: Rank) -> None:
     import torch
 
     if rank.ranks == 1 and "MASTER_PORT" not in os.environ:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(os.getpid(), 1))}
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")
@@ -122,10 +122,3 @@ def leave_ranks() -> None:
 
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
-
-
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from srdist.cluster.rendezvous import free_ports
 from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import REQUEUE, UserError
-from srdist.train.device import free_port
 from srdist.train.journal import STAGE, facts_path, metrics_path
 from srdist.train.progress import TrainingProgress
 from srdist.train.stop import STOP_SIGNALS
@@ -83,7 +83,7 @@ def _start(config_file: Path, ranks: int, output: BinaryIO) -> list[subprocess.P
         **KEEP_MEMORY,
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
+        "MASTER_PORT": str(free_ports(os.getpid(), 1)),
         "WORLD_SIZE": str(ranks),
         PARENT: str(os.getpid()),
     }

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +53,13 @@ def test_corpus_without_words():
 def test_order_of_the_passages_does_not_matter(order):
     shuffled = rank("longest river of every mountain", ids=[IDS[i] for i in order], texts=[TEXTS[i] for i in order])
     assert shuffled == rank("longest river of every mountain")
+
+
+def test_jax_where_it_is_installed_leaves_the_gpu_alone(tmp_path):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("import os\nprint('JAX on', os.environ.get('JAX_PLATFORMS'))\n")
+    (tmp_path / "jax" / "lax.py").write_text("def top_k(values, k): pass\n")
+    code = "from srdist.prepare.views import stop_words; stop_words('en')"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "JAX on cpu\n"

@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 
 import pytest
+import torch
 
 from srdist.decode import evaluator, results, shards, stage
 from srdist.decode.results import RESULTS
@@ -144,6 +145,15 @@ def test_a_batch_that_was_damaged_is_decoded_again(run, monkeypatch):
     damaged.write_bytes(damaged.read_bytes()[:-9])
     stage.retrieve(broken)
     assert outputs(broken) == outputs(whole)
+
+
+def test_a_lack_of_gpu_memory_is_told_with_what_to_lower(run, monkeypatch):
+    def search(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of")
+
+    monkeypatch.setattr(SelfRetriever, "search", search)
+    with pytest.raises(UserError, match="^CUDA out of memory -- lower retrieve.batch_queries"):
+        stage.retrieve(run())
 
 
 def test_a_finished_stage_is_not_run_again(run, monkeypatch):

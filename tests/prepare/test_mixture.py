@@ -208,6 +208,26 @@ def test_a_prompt_that_is_read_once_gives_the_questions_of_a_plain_generation(pr
         assert questions == [" ".join(lines[0].split()) if lines else passage[0]] * 3
 
 
+def test_of_long_passages_fewer_are_read_together(prepared, monkeypatch):
+    config, _ = prepared
+    writer = QuestionWriter(config.mixture.views.model_copy(update={"question_batch_tokens": 1000}), config.templates)
+    read = []
+
+    def answer(prompts, count, _):
+        read.append(prompts)
+        return [f"{prompt} {number}" for prompt in prompts for number in range(count)]
+
+    monkeypatch.setattr(writer, "_generate", answer)
+    passages = [(f"title {number}", "Salt is a mineral. " * (200 if number == 3 else 1)) for number in range(12)]
+    questions = writer.questions(passages, 2, "seed")
+    titles = [first.partition(" Text:")[0] for first, _ in questions]
+    assert titles == [f"Title: title {number}" for number in range(12)]
+    longest = [max(len(writer.tokenizer(prompt)["input_ids"]) for prompt in prompts) for prompts in read]
+    held = [2 * len(prompts) * (6 + tokens) for prompts, tokens in zip(read, longest, strict=True)]
+    assert len(read[0]) == 1 and held[0] > 1000
+    assert all(500 < tokens <= 1000 for tokens in held[1:-1]) and held[-1] <= 1000
+
+
 def test_questions_are_drawn_by_seed(prepared):
     config, _ = prepared
     writer = QuestionWriter(config.mixture.views, config.templates)

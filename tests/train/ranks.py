@@ -14,9 +14,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from srdist.cluster.rendezvous import free_ports
 from srdist.config.load import save_config
 from srdist.config.schema import Config
-from srdist.train.device import free_port
 
 SHIPPED = json.loads((Path(__file__).parents[2] / "configs" / "deepspeed" / "zero3_cpu.json").read_text())
 LIBRARIES = (
@@ -50,7 +50,7 @@ def start_ranks(config: Config, ranks: int, *, largest_file: int | None = None) 
     Args:
         largest_file: bytes; a rank that writes more to one file gets an error from the system.
     """
-    path, shared = written(config), {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    path, shared = written(config), {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(os.getpid(), 1))}
     environments = [
         {**shared, "WORLD_SIZE": str(ranks), "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)
     ]
@@ -91,7 +91,14 @@ def stop_ranks(config: Config, ranks: int, steps: int) -> None:
 
 def start_command(launcher: str, config: Config) -> subprocess.Popen:
     """Start two ranks by `torchrun`, or as many as the config says by the stage `train`."""
-    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
+    torchrun = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        str(free_ports(os.getpid(), 1)),
+    ]
     command = [*torchrun, "-m", "srdist.train.rank"] if launcher == "torchrun" else ["-c", TRAIN]
     with open(log_of(config), "ab") as log:
         return subprocess.Popen([sys.executable, *command, str(written(config))], stdout=log, stderr=log)
