@@ -84,8 +84,8 @@ def _outgoing_address() -> str | None:
 def free_ports(number: int, count: int) -> int:
     """Return the first of `count` consecutive TCP ports that nobody uses on this machine.
 
-    The search starts at a port that follows from the job's or the process's number, so that those on one machine do
-    not meet, and the kernel gives none of the ports away before it is used.
+    The search starts at a port that follows from a number, the job's id or one that is drawn, so that those on one
+    machine do not meet. The kernel itself gives none of these ports away before it is used.
 
     Raises:
         UserError: all are taken.

@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import randbits
 from typing import TYPE_CHECKING, Any
 
 from srdist.cluster.rendezvous import free_ports
@@ -72,7 +73,7 @@ def join_ranks(rank: Rank) -> None:
     import torch
 
     if rank.ranks == 1 and "MASTER_PORT" not in os.environ:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(os.getpid(), 1))}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(randbits(32), 1))}
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")
