@@ -1,4 +1,4 @@
-"""Where the processes of a Slurm job meet: the first node's address, and a port that nobody uses there.
+"""Where the processes of a Slurm job or of a training meet: an address, and a port that nobody uses there.
 
 `python -m srdist.cluster.rendezvous`, on the first node of a job, prints both.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import secrets
 import socket
 import struct
 import sys
@@ -18,7 +19,8 @@ from srdist.errors import UserError
 INTERFACE = "SRDIST_INTERFACE"
 """Environment variable with the network interface between nodes; empty: the one that the node's name leads to."""
 FIRST_PORT, PORTS, STEP = 20000, 12000, 4
-"""Ports of jobs and trainings: below those that the kernel hands out itself (from 32768)."""
+"""Ports of jobs and trainings: below those that the kernel hands out itself (from 32768), which it might give to
+somebody else before they are used."""
 
 
 def node_address() -> str:
@@ -84,8 +86,8 @@ def _outgoing_address() -> str | None:
 def free_ports(number: int, count: int) -> int:
     """Return the first of `count` consecutive TCP ports that nobody uses on this machine.
 
-    The search starts at a port that follows from a number, the job's id or one that is drawn, so that those on one
-    machine do not meet. The kernel itself gives none of these ports away before it is used.
+    The search starts at a port that follows from a number, a job's id for instance, so that jobs on one machine do not
+    meet.
 
     Raises:
         UserError: all are taken.
@@ -95,6 +97,15 @@ def free_ports(number: int, count: int) -> int:
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise UserError(f"no {count} free ports from {FIRST_PORT} to {FIRST_PORT + PORTS} on {socket.gethostname()}")
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody uses on this machine; those of trainings that begin together hardly ever meet.
+
+    Raises:
+        UserError: all are taken.
+    """
+    return free_ports(secrets.randbelow(PORTS), 1)
 
 
 def _is_free(port: int) -> bool:

@@ -30,8 +30,8 @@ class ViewsConfig(Section):
     question_top_k: Positive = 10
     """each token of a question is drawn from the so many most probable ones"""
     question_batch_tokens: Positive = 20_000
-    """tokens of the passages and questions that are read and written together, padding included: more on a GPU; other
-    questions are drawn then"""
+    """tokens of the passages and questions that are read and written together, padding included, but at least one
+    passage with its questions: more on a GPU; other questions are drawn then"""
 
 
 class PhaseConfig(Section):

@@ -79,8 +79,8 @@ class LanguageModel:
             return cls(network.to(device))
         except (RuntimeError, AssertionError) as error:
             full = isinstance(error, torch.OutOfMemoryError)
-            cure = "leave it more memory" if full else "set retrieve.device to auto, cpu or cuda"
-            raise UserError(f"device {device}: {str(error).splitlines()[0]}", cure=cure) from None
+            cure = "end what else uses it" if full else "set retrieve.device to auto, cpu or cuda"
+            raise UserError(f"device {device}: {str(error).partition('. ')[0].splitlines()[0]}", cure=cure) from None
 
     @torch.no_grad()
     def score(

@@ -77,7 +77,7 @@ class QuestionWriter:
         Passages of about the same length are read together, so that little is padded; of long ones fewer.
 
         Args:
-            seed: what is drawn is a function of it and of the passages.
+            seed: what is drawn is a function of it, of the passages and of `question_batch_tokens`.
         """
         prompts = [writing_text(self.templates, title, text) for title, text in passages]
         lengths = [len(self.tokenizer(prompt)["input_ids"]) + self.config.question_tokens for prompt in prompts]

@@ -58,6 +58,8 @@ def prepare_settings(config: Config) -> dict[str, Any]:
     for section, key in ((settings["corpus"]["titles"], "model"), (settings["mixture"]["views"], "question_model")):
         if section[key] and is_folder(section[key]):
             section[key] = None  # its files are inputs, wherever they lie
+    if not config.mixture.questions:
+        settings["mixture"]["views"].pop("question_batch_tokens")
     if config.corpus.titles.constant is None:  # a run made before there was this option is not made differently
         settings["corpus"]["titles"].pop("constant")
     return settings

@@ -6,10 +6,9 @@ import os
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
-from secrets import randbits
 from typing import TYPE_CHECKING, Any
 
-from srdist.cluster.rendezvous import free_ports
+from srdist.cluster.rendezvous import free_port
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def join_ranks(rank: Rank) -> None:
     import torch
 
     if rank.ranks == 1 and "MASTER_PORT" not in os.environ:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(randbits(32), 1))}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")

@@ -14,10 +14,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import randbits
 from typing import Any, BinaryIO
 
-from srdist.cluster.rendezvous import free_ports
+from srdist.cluster.rendezvous import free_port
 from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import REQUEUE, UserError
@@ -84,7 +83,7 @@ def _start(config_file: Path, ranks: int, output: BinaryIO) -> list[subprocess.P
         **KEEP_MEMORY,
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_ports(randbits(32), 1)),
+        "MASTER_PORT": str(free_port()),
         "WORLD_SIZE": str(ranks),
         PARENT: str(os.getpid()),
     }

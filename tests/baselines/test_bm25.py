@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -61,5 +62,6 @@ def test_jax_where_it_is_installed_leaves_the_gpu_alone(tmp_path):
     (tmp_path / "jax" / "lax.py").write_text("def top_k(values, k): pass\n")
     code = "from srdist.prepare.views import stop_words; stop_words('en')"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "JAX on cpu\n"

@@ -5,7 +5,15 @@ import socket
 import pytest
 
 from srdist.cluster import rendezvous
-from srdist.cluster.rendezvous import FIRST_PORT, PORTS, free_ports, interface_address, named_address, node_address
+from srdist.cluster.rendezvous import (
+    FIRST_PORT,
+    PORTS,
+    free_port,
+    free_ports,
+    interface_address,
+    named_address,
+    node_address,
+)
 from srdist.errors import UserError
 
 
@@ -21,6 +29,12 @@ def test_a_taken_port_is_passed_over():
         other.bind(("", first + 1))
         other.listen()
         assert free_ports(4242, 2) > first + 1
+
+
+def test_trainings_that_begin_together_hardly_ever_meet():
+    ports = [free_port() for _ in range(20)]
+    assert all(FIRST_PORT <= port < FIRST_PORT + PORTS for port in ports)
+    assert len(set(ports)) > 15
 
 
 def test_no_port_is_left(monkeypatch):

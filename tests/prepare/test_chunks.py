@@ -25,3 +25,14 @@ def test_runs_made_before_the_constant_title_are_not_made_differently(tmp_path):
     assert "constant" not in prepare_settings(tiny_config(tmp_path / "a"))["corpus"]["titles"]
     changed = tiny_config(tmp_path / "b", corpus={"titles": {"constant": "p"}})
     assert prepare_settings(changed)["corpus"]["titles"]["constant"] == "p"
+
+
+def test_how_questions_are_batched_matters_only_where_some_are_written(tmp_path):
+    views = {"question_model": str(tmp_path)}
+    phases = [{"name": "indexing", "questions": 1}, {"name": "indexing", "windows": 1}]
+    asked, not_asked = (
+        tiny_config(tmp_path / name, mixture={"views": views, "phases": [phase]})
+        for name, phase in zip("ab", phases, strict=True)
+    )
+    assert "question_batch_tokens" in prepare_settings(asked)["mixture"]["views"]
+    assert "question_batch_tokens" not in prepare_settings(not_asked)["mixture"]["views"]

@@ -12,10 +12,9 @@ import sys
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from secrets import randbits
 from typing import Any
 
-from srdist.cluster.rendezvous import free_ports
+from srdist.cluster.rendezvous import free_port
 from srdist.config.load import save_config
 from srdist.config.schema import Config
 
@@ -51,7 +50,7 @@ def start_ranks(config: Config, ranks: int, *, largest_file: int | None = None) 
     Args:
         largest_file: bytes; a rank that writes more to one file gets an error from the system.
     """
-    path, shared = written(config), {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports(randbits(32), 1))}
+    path, shared = written(config), {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     environments = [
         {**shared, "WORLD_SIZE": str(ranks), "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)
     ]
@@ -98,7 +97,7 @@ def start_command(launcher: str, config: Config) -> subprocess.Popen:
         "--nproc_per_node",
         "2",
         "--master_port",
-        str(free_ports(randbits(32), 1)),
+        str(free_port()),
     ]
     command = [*torchrun, "-m", "srdist.train.rank"] if launcher == "torchrun" else ["-c", TRAIN]
     with open(log_of(config), "ab") as log:
