@@ -57,7 +57,7 @@ def test_titles_below_the_margin_are_neither_returned_nor_searched_for(retriever
     assert few < most
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(sequence, min_size=1, max_size=8, unique=True),
     st.integers(1, 9),

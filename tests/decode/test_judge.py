@@ -49,7 +49,7 @@ def queries(draw):
     return titles, passages, rejections
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(queries(), st.integers(1, 12), st.sampled_from(FORMS), st.sampled_from([0.05, 0.4, 3.0]))
 def test_skipping_changes_nothing(query, k, form, temperature):
     both = []

@@ -45,7 +45,7 @@ def sorted_choices(score, ended, begin, end, beam, first_beam, wanted, limit):
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 40), st.integers(1, 12), st.integers(1, 12))
 def test_best_choices_are_the_first_of_all_when_sorted(seed, searches, edges, width, keep):
     """Scores of a few values make ties: they stay in the order of beams and choices, in both back ends."""

@@ -62,7 +62,7 @@ def test_small_corpora_equal_brute_force(tmp_path, corpus):
 text = st.text("ab ", min_size=1, max_size=6).filter(str.strip)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     corpus=st.dictionaries(text, st.lists(text, min_size=1, max_size=5), min_size=1, max_size=8),
     partitions=st.integers(1, 3),

@@ -213,7 +213,7 @@ def level_of(sequences):
 sequence = st.lists(st.integers(1, 3), max_size=4).map(lambda tokens: (*tokens, 0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(sequence, min_size=1, max_size=8, unique=True), st.integers(1, 9), st.integers(1, 9), st.randoms())
 def test_any_trie_with_equal_scores(sequences, width, keep, random):
     """Scores of a few values make ties; looking ahead changes nothing, and full width finds the best."""

@@ -57,7 +57,7 @@ def after(documents: list[Document], added: list[Document], removed: list[str]) 
     return [item for item in documents if item["id"] not in removed] + added
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(histories())
 def test_any_history_equals_a_fresh_build(base: Path, history: tuple[list[Document], list[Any]]) -> None:
     documents, events = history

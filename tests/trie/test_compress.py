@@ -117,7 +117,7 @@ def test_many_sequences_are_merged_from_sorted_runs() -> None:
     assert all(order[number] % 70 == token for token, number in by_token)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.lists(st.integers(0, 3), max_size=9), max_size=8), min_size=1, max_size=4), st.booleans())
 def test_compiled_and_plain_loops_do_the_same(groups: list[list[list[int]]], merge: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -15,7 +15,7 @@ from srdist.trie.forest import Sequences
 from srdist.trie.packed import Packed, bit, chain_of, edges_of, pack, pack_bits, rank, select, tree_size, unpack
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 32), st.integers(0, 700), st.integers(0, 99))
 def test_numbers_come_back(width: int, size: int, seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 1 << width, size)
@@ -29,7 +29,7 @@ def test_each_block_has_the_width_that_it_needs() -> None:
     assert sum(part.nbytes for part in pack(np.zeros(256, int))) == 3 * 8
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 3000), st.floats(0, 1), st.integers(0, 99))
 def test_ones_are_counted_and_found(size: int, share: float, seed: int) -> None:
     bits = np.random.default_rng(seed).random(size) < share

@@ -62,7 +62,7 @@ def tokens_of(choices: dict[Symbol, list[int]], *, each: bool) -> list[int]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(corpora(), st.sampled_from(["u2", "u4"]))
 def test_titles_are_those_of_the_reference(partitions: Partitions, token_type: str) -> None:
     trie, oracle = opened(partitions, token_type), reference(partitions)
@@ -75,7 +75,7 @@ def test_titles_are_those_of_the_reference(partitions: Partitions, token_type: s
         assert [*trie.title_tokens(title).tolist(), TITLE_END] == list(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(corpora(), st.sampled_from(["u2", "u4"]))
 def test_passages_are_those_of_the_reference_up_to_the_cut(partitions: Partitions, token_type: str) -> None:
     trie, oracle = opened(partitions, token_type), reference(partitions)
@@ -91,7 +91,7 @@ def test_passages_are_those_of_the_reference_up_to_the_cut(partitions: Partition
         assert sorted((path, trie.same_text(leaf)) for path, leaf in found) == oracle.passage_paths(title)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(corpora())
 def test_numbers_tokens_and_equal_passages_are_those_of_the_corpus(partitions: Partitions) -> None:
     trie = opened(partitions)
