@@ -156,6 +156,16 @@ def test_a_lack_of_gpu_memory_is_told_with_what_to_lower(run, monkeypatch):
         stage.retrieve(run())
 
 
+def test_a_gpu_that_is_full_when_the_model_is_loaded_is_told(run, monkeypatch):
+    def move(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of")
+
+    config = run()
+    monkeypatch.setattr(torch.nn.Module, "to", move)
+    with pytest.raises(UserError, match="^device cpu: CUDA out of memory -- end what else uses it"):
+        SelfRetriever.load(config.run_dir, config)
+
+
 def test_a_finished_stage_is_not_run_again(run, monkeypatch):
     config = run()
     before = stage.retrieve(config)
