@@ -20,6 +20,8 @@ FIGURES = {"evaluate": "evaluate/metrics.json"}
 def track_stage(config: Config, manifest: Manifest) -> None:
     """Log a finished stage to `tracking.backend`, unless that was done before; the process is the only one that does.
 
+    A backend that ends meanwhile gets it from the next run of the same command.
+
     Raises:
         UserError: the backend cannot start.
     """
@@ -31,8 +33,8 @@ def track_stage(config: Config, manifest: Manifest) -> None:
         return
     tracker = open_tracker(config, manifest.stage)
     tracker.summarize(_figures(config.run_dir, manifest), used_by(config, manifest), made_by(config.run_dir, manifest))
-    tracker.close()
-    write_json(mark, told)
+    if tracker.close():
+        write_json(mark, told)
 
 
 def _figures(run_dir: Path, manifest: Manifest) -> dict[str, Any]:

@@ -45,10 +45,11 @@ class TensorboardRun:
         for name, artifacts in (("used", used), ("made", made)):
             writer.add_text(name, "  \n".join(f"{a.kind} sha256 {a.digest}" for a in artifacts), 0)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Flush the events to disk."""
         if self._writer is not None:
             self._writer.close()
+        return True
 
     def _open(self, step: int | None) -> SummaryWriter:
         if self._writer is None:

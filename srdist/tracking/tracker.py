@@ -18,8 +18,8 @@ class Tracker(Protocol):
     def summarize(self, figures: Mapping[str, Any], used: Sequence[Artifact], made: Sequence[Artifact]) -> None:
         """Log the figures of the finished stage, what it read and what it wrote."""
 
-    def close(self) -> None:
-        """Finish the run."""
+    def close(self) -> bool:
+        """Finish the run; tell whether the backend has all that was logged."""
 
 
 class OwnFiles:
@@ -31,8 +31,9 @@ class OwnFiles:
     def summarize(self, figures: Mapping[str, Any], used: Sequence[Artifact], made: Sequence[Artifact]) -> None:
         """Do nothing: the manifest has it."""
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Do nothing."""
+        return True
 
 
 def open_tracker(config: Config, stage: str) -> Tracker:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
@@ -76,33 +77,35 @@ class WandbRun:
         """Log a record as the next row, unless a row of its step is in the history."""
         if record[axis(record)] > self._logged[axis(record)]:
             self._logged[axis(record)] = record[axis(record)]
-            if not self._is_lost:
-                try:
-                    self._run.log(dict(record), step=self._row, commit=True)
-                except Exception as error:  # of many kinds: none is worth a training
-                    self._lose(error)
+            self._tell(lambda: self._run.log(dict(record), step=self._row, commit=True))
             self._row += 1
-
-    def _lose(self, error: Exception) -> None:
-        self._is_lost = True
-        logger.warning("Weights & Biases has ended (%s); this job goes on without it", error)
 
     def summarize(self, figures: Mapping[str, Any], used: Sequence[Artifact], made: Sequence[Artifact]) -> None:
         """Put the figures into the run's summary, and log the artifacts by reference."""
-        self._run.summary.update(dict(figures))
-        for artifact in used:
+        self._tell(lambda: self._run.summary.update(dict(figures)))
+        for artifact in map(self._reference, used):
             # `use_artifact` asks the server; logging the same content "for use" draws the same edge, offline too
-            self._run._log_artifact(self._reference(artifact), is_user_created=True, use_after_commit=True)
-        for artifact in made:
-            self._run.log_artifact(self._reference(artifact))
+            self._tell(lambda it=artifact: self._run._log_artifact(it, is_user_created=True, use_after_commit=True))
+        for artifact in map(self._reference, made):
+            self._tell(lambda it=artifact: self._run.log_artifact(it))
 
-    def close(self) -> None:
-        """Finish the run."""
-        if not self._is_lost:
-            try:
-                self._run.finish()
-            except Exception as error:
-                self._lose(error)
+    def close(self) -> bool:
+        """Finish the run; tell whether W&B was there to the end."""
+        self._tell(self._run.finish)
+        return not self._is_lost
+
+    def _tell(self, tell: Callable[[], object]) -> None:
+        import wandb
+
+        if self._is_lost:
+            return
+        try:
+            tell()
+        except Exception as error:  # of many kinds: none is worth a training
+            self._is_lost = True
+            logger.warning("Weights & Biases has ended (%s); this job goes on without it", error)
+            with suppress(Exception):  # it takes leave of the process that has ended, then forgets it
+                wandb.teardown()
 
     def _reference(self, artifact: Artifact) -> Any:
         """Return the W&B artifact: paths and checksums, no copy; W&B tells versions by the names of its entries."""

@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from srdist.config.load import load_config
 from srdist.config.schema import Config
@@ -68,7 +69,20 @@ def die_with(parent: int) -> None:
         raise SystemExit(1)
 
 
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
+def leave(code: int) -> NoReturn:
+    """End the process without taking the interpreter down.
+
+    Process groups that DeepSpeed still holds keep gloo's threads alive after `destroy_process_group`, and taking the
+    interpreter down beside them aborts the process now and then, after the model is written.
+    """
     sys.stdout.flush()
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except SystemExit as stop:
+        code = stop.code
+    leave(code)
