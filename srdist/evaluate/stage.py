@@ -20,6 +20,7 @@ from srdist.evaluate.measures import (
     score_queries,
     shown_name,
 )
+from srdist.evaluate.naming import measure_by_naming, naming
 from srdist.evaluate.records import (
     HYBRID,
     SELF_RETRIEVAL,
@@ -48,8 +49,9 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
 
     `evaluate/metrics.json` holds `systems` (system -> level -> measure -> mean over all test queries, its interval, the
     comparison with the baseline `against`, and how many queries have no prediction), `outcomes` (how many queries
-    Self-Retrieval lost at which point), `answers` (EM and F1 over the queries with accepted answers) and the counts
-    of `queries`.
+    Self-Retrieval lost at which point), `naming` (the same measures apart for queries that have a word of a gold title
+    and for those that have none), `answers` (EM and F1 over the queries with accepted answers) and the counts of
+    `queries`.
 
     Raises:
         UserError: a measure is unknown, a stage before has not finished, or there are no test queries.
@@ -62,6 +64,7 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
     settings = {
         "name": config.name,
         "titles": config.retrieve.titles,
+        "language": config.corpus.language,
         **config.evaluate.model_dump(mode="json", exclude={"examples"}),
     }
     stage = Stage(run_dir, "evaluate", settings=settings, inputs=inputs, outputs=(EVALUATE,))
@@ -79,12 +82,15 @@ def _work(config: Config) -> dict[str, Any]:
     retrievals, answers = read_retrievals(run_dir), read_answers(run_dir)
     titles = {query: [title["title"] for title in record["titles"]] for query, record in retrievals.items()}
     failures = {query.id: failure_kind(query, retrievals.get(query.id)) for query in queries}
+    kinds = {query.id: naming(query, config.corpus.language) for query in queries}
 
     scores = {name: _scores(config, queries, by_level) for name, by_level in levels.items()}
     measured = summarize(scores, SYSTEM_NAMES[config.evaluate.against], config.evaluate)
     for name, system in measured.items():
         system["missing_predictions"] = sum(not systems[name].get(query.id) for query in queries)
-    measured[SELF_RETRIEVAL]["title"] = _measure_titles(config, queries, titles)
+    title_scores = _title_scores(config, queries, titles)
+    measured[SELF_RETRIEVAL]["title"] = {name: mean(values) for name, values in title_scores.items()}
+    passage_scores = {name: by_level["passage"] for name, by_level in scores.items()}
     metrics = {
         "name": config.name,
         "measures": [shown_name(measure) for measure in parse_measures(config.evaluate.measures)],
@@ -96,9 +102,13 @@ def _work(config: Config) -> dict[str, Any]:
         },
         "systems": measured,
         "outcomes": count_failures(failures.values()),
+        "naming": measure_by_naming(kinds, passage_scores, title_scores),
         "answers": measure_answers(queries, answers),
     }
-    records = (_per_query(query, levels, titles, answers) | {"outcome": failures[query.id]} for query in queries)
+    records = (
+        _per_query(query, levels, titles, answers) | {"outcome": failures[query.id], "naming": kinds[query.id]}
+        for query in queries
+    )
     lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     write_text(run_dir / EVALUATE / "per_query.jsonl", "".join(lines))
     qrels = [f"{query.id} 0 {passage} 1\n" for query in queries for passage in query.passages]
@@ -136,11 +146,10 @@ def _scores(config: Config, queries: list[JudgedQuery], levels: Levels) -> dict[
     return {level: score_queries(measures, gold[level], rankings) for level, rankings in levels.items()}
 
 
-def _measure_titles(config: Config, queries: list[JudgedQuery], titles: Rankings) -> dict[str, float]:
-    """Return the shares of queries whose gold title was generated first, and at all."""
+def _title_scores(config: Config, queries: list[JudgedQuery], titles: Rankings) -> QueryScores:
+    """Tell of each query whether a gold title was generated first, and at all."""
     measures = parse_measures(f"Success@{cutoff}" for cutoff in sorted({1, config.retrieve.titles}))
-    scores = score_queries(measures, {query.id: query.titles for query in queries}, titles)
-    return {name: mean(values) for name, values in scores.items()}
+    return score_queries(measures, {query.id: query.titles for query in queries}, titles)
 
 
 def _per_query(query: JudgedQuery, levels: dict[str, Levels], titles: Rankings, answers: dict[str, str]) -> dict:

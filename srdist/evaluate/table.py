@@ -82,6 +82,7 @@ def _caption(metrics: dict[str, Any]) -> str:
     lines = ["gold title generated: " + ", ".join(f"{name} {value:.3f}" for name, value in titles.items())]
     lines.append(f"{MARK} differs from {metrics['against']}, p < {SIGNIFICANT}, paired randomization test")
     lines.append(", ".join(f"{kind} {count}" for kind, count in metrics["outcomes"].items()))
+    lines += [_naming_line(metrics, kind) for kind in metrics["naming"]]
     answers, queries = metrics["answers"], metrics["queries"]
     if answers["queries"]:
         lines.append(f"answers: EM {answers['EM']:.3f}, F1 {answers['F1']:.3f} over {answers['queries']} queries")
@@ -90,3 +91,10 @@ def _caption(metrics: dict[str, Any]) -> str:
     if queries["without_gold"]:
         lines.append(f"queries without gold in the corpus, counted as zero: {queries['without_gold']}")
     return "\n".join(lines)
+
+
+def _naming_line(metrics: dict[str, Any], kind: str) -> str:
+    part, against, measure = metrics["naming"][kind], metrics["against"], metrics["measures"][0]
+    own, other = (part["systems"][system][measure] for system in (SELF_RETRIEVAL, against))
+    word = "a word" if kind == "named" else "no word"
+    return f"with {word} of the gold title, {part['queries']} queries: {measure} {own:.3f}, {against} {other:.3f}"

@@ -9,6 +9,7 @@ import yaml
 
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.evaluate.failures import KINDS
+from srdist.evaluate.naming import NAMING
 from srdist.evaluate.records import read_records
 from srdist.evaluate.table import LEVELS, MARK, SIGNIFICANT, best_values, differs, read_metrics, systems_in_order
 from srdist.report.examples import read_examples
@@ -91,6 +92,7 @@ def render(config: Config, manifests: dict[str, Manifest]) -> str:
         levels=LEVELS,
         differs=differs,
         kinds=KINDS,
+        naming=NAMING,
         mark=MARK,
         significant=SIGNIFICANT,
         best={level: best_values(metrics, level) for level in LEVELS},

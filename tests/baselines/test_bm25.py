@@ -60,7 +60,7 @@ def test_jax_where_it_is_installed_leaves_the_gpu_alone(tmp_path):
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "__init__.py").write_text("import os\nprint('JAX on', os.environ.get('JAX_PLATFORMS'))\n")
     (tmp_path / "jax" / "lax.py").write_text("def top_k(values, k): pass\n")
-    code = "from srdist.prepare.views import stop_words; stop_words('en')"
+    code = "from srdist.corpus.words import stop_words; stop_words('en')"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

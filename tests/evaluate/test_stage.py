@@ -49,6 +49,16 @@ def test_what_is_missing_is_counted_and_shown(run):
     assert evaluate(run).counts == {"queries": 4, "without_gold": 1, "without_prediction": 1, "systems": 3}
 
 
+def test_questions_that_name_no_gold_title_are_measured_apart(run):
+    (part,) = metrics_of(run)["naming"].values()
+    assert part["queries"] == 3
+    assert part["title"] == {"Hits@1": 1 / 3, "Hits@5": 2 / 3}
+    assert part["systems"]["Self-Retrieval"] == {"Hits@1": 1 / 3, "MRR@5": pytest.approx((1 / 2 + 1) / 3)}
+    assert part["systems"]["BM25"] == {"Hits@1": 2 / 3, "MRR@5": pytest.approx((1 + 1 / 2 + 1) / 3)}
+    lines = (run.run_dir / "evaluate" / "per_query.jsonl").read_text().splitlines()
+    assert [json.loads(line)["naming"] for line in lines] == ["unnamed", "unnamed", "unnamed", None]
+
+
 def test_answers_are_judged_over_the_queries_with_accepted_ones(run):
     answers = metrics_of(run)["answers"]
     assert answers == {"EM": 1 / 3, "F1": pytest.approx((1 + 2 / 3) / 3), "queries": 3, "missing_predictions": 1}
