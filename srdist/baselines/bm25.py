@@ -30,7 +30,7 @@ def rank_with_bm25(
     import numpy as np
 
     bm25s = import_bm25s()
-    settings = {"stopwords": _stop_words(language), "stemmer": _stemmer(language), "show_progress": False}
+    settings = _settings(language)
     words = bm25s.tokenize(list(texts), **settings)
     if not any(words.ids):
         yield from ([] for _ in queries)
@@ -47,6 +47,11 @@ def rank_with_bm25(
             continue
         scores = index.get_scores_from_ids(known)
         yield [(ids[row], float(scores[row])) for row in _best(scores, id_ranks, top_k)]
+
+
+def terms_of(texts: Sequence[str], *, language: str) -> list[list[str]]:
+    """Return the terms by which `rank_with_bm25` finds each text: its words without stop words, stemmed."""
+    return import_bm25s().tokenize(list(texts), return_ids=False, **_settings(language))
 
 
 def import_bm25s() -> Any:
@@ -69,6 +74,10 @@ def _best(scores: np.ndarray, id_ranks: np.ndarray, top_k: int) -> np.ndarray:
         lowest = np.partition(scores[found], -top_k)[-top_k]
         found = found[scores[found] >= lowest]
     return found[np.lexsort((-id_ranks[found], -scores[found]))][:top_k]
+
+
+def _settings(language: str) -> dict[str, Any]:
+    return {"stopwords": _stop_words(language), "stemmer": _stemmer(language), "show_progress": False}
 
 
 def _stop_words(language: str) -> str | list[str]:

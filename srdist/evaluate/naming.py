@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srdist.corpus.words import stop_words, words_of
+from srdist.baselines.bm25 import terms_of
 from srdist.evaluate.measures import QueryScores, mean
 from srdist.evaluate.records import JudgedQuery
 
-NAMING = {"named": "the question has a word of a gold title", "unnamed": "it has none"}
-"""kind -> what it means; stop words are no words here, and case does not matter"""
+NAMING = {
+    "named": "the question has a word of a gold title, by BM25's stop words and stems",
+    "unnamed": "it has none",
+}
+"""kind of question -> what it means"""
 
 
-def naming(query: JudgedQuery, language: str) -> str | None:
+def naming_kind(query: JudgedQuery, language: str) -> str | None:
     """Return a query's kind, a key of `NAMING`; None where no gold is in the corpus.
 
     Args:
-        language: ISO 639-1 code, for the stop words.
+        language: ISO 639-1 code, of stop words and stems.
     """
     if not query.titles:
         return None
-    asked = _content(query.text, language)
-    return "named" if any(asked & _content(title, language) for title in query.titles) else "unnamed"
+    asked, *titles = map(set, terms_of([query.text, *query.titles], language=language))
+    return "named" if any(asked & title for title in titles) else "unnamed"
 
 
 def measure_by_naming(
@@ -35,10 +38,7 @@ def measure_by_naming(
         systems: system -> values of the passages it ranks.
         titles: values of the titles that were generated.
     """
-    parts: dict[str, list[str]] = {kind: [] for kind in NAMING}
-    for query, kind in kinds.items():
-        if kind is not None:
-            parts[kind].append(query)
+    parts = {kind: [query for query, own in kinds.items() if own == kind] for kind in NAMING}
     return {
         kind: {
             "queries": len(part),
@@ -48,10 +48,6 @@ def measure_by_naming(
         for kind, part in parts.items()
         if part
     }
-
-
-def _content(text: str, language: str) -> set[str]:
-    return {word.lower() for word in words_of(text)} - stop_words(language)
 
 
 def _means(scores: QueryScores, queries: Sequence[str]) -> dict[str, float]:

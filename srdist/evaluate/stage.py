@@ -20,7 +20,7 @@ from srdist.evaluate.measures import (
     score_queries,
     shown_name,
 )
-from srdist.evaluate.naming import measure_by_naming, naming
+from srdist.evaluate.naming import measure_by_naming, naming_kind
 from srdist.evaluate.records import (
     HYBRID,
     SELF_RETRIEVAL,
@@ -49,9 +49,9 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
 
     `evaluate/metrics.json` holds `systems` (system -> level -> measure -> mean over all test queries, its interval, the
     comparison with the baseline `against`, and how many queries have no prediction), `outcomes` (how many queries
-    Self-Retrieval lost at which point), `naming` (the same measures apart for queries that have a word of a gold title
-    and for those that have none), `answers` (EM and F1 over the queries with accepted answers) and the counts of
-    `queries`.
+    Self-Retrieval lost at which point), `naming` (means over passages and titles, apart for queries that have a word of
+    a gold title and for those that have none), `answers` (EM and F1 over the queries with accepted answers) and the
+    counts of `queries`.
 
     Raises:
         UserError: a measure is unknown, a stage before has not finished, or there are no test queries.
@@ -82,7 +82,7 @@ def _work(config: Config) -> dict[str, Any]:
     retrievals, answers = read_retrievals(run_dir), read_answers(run_dir)
     titles = {query: [title["title"] for title in record["titles"]] for query, record in retrievals.items()}
     failures = {query.id: failure_kind(query, retrievals.get(query.id)) for query in queries}
-    kinds = {query.id: naming(query, config.corpus.language) for query in queries}
+    kinds = {query.id: naming_kind(query, config.corpus.language) for query in queries}
 
     scores = {name: _scores(config, queries, by_level) for name, by_level in levels.items()}
     measured = summarize(scores, SYSTEM_NAMES[config.evaluate.against], config.evaluate)

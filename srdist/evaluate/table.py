@@ -94,7 +94,7 @@ def _caption(metrics: dict[str, Any]) -> str:
 
 
 def _naming_line(metrics: dict[str, Any], kind: str) -> str:
-    part, against, measure = metrics["naming"][kind], metrics["against"], metrics["measures"][0]
-    own, other = (part["systems"][system][measure] for system in (SELF_RETRIEVAL, against))
+    part, measure = metrics["naming"][kind], metrics["measures"][0]
+    values = ", ".join(f"{name} {part['systems'][name][measure]:.3f}" for name in (SELF_RETRIEVAL, metrics["against"]))
     word = "a word" if kind == "named" else "no word"
-    return f"with {word} of the gold title, {part['queries']} queries: {measure} {own:.3f}, {against} {other:.3f}"
+    return f"{part['queries']} name {word} of the title: {measure} {values}"

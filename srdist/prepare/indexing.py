@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from srdist.config.mixture import PhaseConfig
 from srdist.config.schema import Config
-from srdist.corpus.words import words_of
 from srdist.prepare.passage_tables import Partition
-from srdist.prepare.views import Views
+from srdist.prepare.views import Views, words_of
 from srdist.templates import Example, Segments
 
 BATCH = 2000

@@ -92,7 +92,7 @@ def render(config: Config, manifests: dict[str, Manifest]) -> str:
         levels=LEVELS,
         differs=differs,
         kinds=KINDS,
-        naming=NAMING,
+        naming_kinds=NAMING,
         mark=MARK,
         significant=SIGNIFICANT,
         best={level: best_values(metrics, level) for level in LEVELS},

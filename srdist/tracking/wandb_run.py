@@ -23,7 +23,8 @@ class WandbRun:
     """A stage's W&B run, in `<run>/wandb/`.
 
     W&B writes in a process of its own, which a signal to all of a job ends before the stage has obeyed it. The stage
-    then goes on without W&B, and its next job logs what is missing.
+    then goes on without W&B, and its next job logs what is missing. After the last job of a training that is the
+    summary alone: the other records are in the run's own files.
 
     Its id follows from the run's folder, the stage and the config, so that a resumed stage goes on in the same
     run (offline: in a new folder with the same id, which W&B joins when they are sent).
@@ -103,7 +104,8 @@ class WandbRun:
             tell()
         except Exception as error:  # of many kinds: none is worth a training
             self._is_lost = True
-            logger.warning("Weights & Biases has ended (%s); this job goes on without it", error)
+            what = f"{type(error).__name__}: {error}"
+            logger.warning("Weights & Biases is lost (%s); this job goes on without it", what)
             with suppress(Exception):  # it takes leave of the process that has ended, then forgets it
                 wandb.teardown()
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from srdist.config.load import load_config
 from srdist.config.schema import Config
-from srdist.errors import UserError
+from srdist.errors import REQUEUE, UserError
 from srdist.storage.disk import refused_writes_told
 from srdist.tracking import track_stage
 from srdist.train.device import find_rank, join_ranks, leave_ranks
@@ -70,10 +70,10 @@ def die_with(parent: int) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process without taking the interpreter down.
+    """End a rank whose files are closed, without taking the interpreter down.
 
-    Process groups that DeepSpeed still holds keep gloo's threads alive after `destroy_process_group`, and taking the
-    interpreter down beside them aborts the process now and then, after the model is written.
+    Process groups that DeepSpeed still holds keep gloo's threads alive after `destroy_process_group`; beside them a
+    rank was seen to abort at its end, when its model was written.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -85,4 +85,6 @@ if __name__ == "__main__":
         code = main(sys.argv[1:])
     except SystemExit as stop:
         code = stop.code
-    leave(code)
+    if code in (0, REQUEUE):
+        leave(code)
+    sys.exit(code)  # trackers may be open: what they do at exit matters

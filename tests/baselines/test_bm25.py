@@ -5,7 +5,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srdist.baselines.bm25 import rank_with_bm25
+from srdist.baselines.bm25 import rank_with_bm25, terms_of
 
 IDS = ["nile", "whale", "everest", "nile-copy"]
 TEXTS = [
@@ -36,6 +36,10 @@ def test_query_of_unknown_or_stop_words_finds_nothing():
     assert rank("the of and") == rank("zebra") == rank("") == []
 
 
+def test_terms_are_stems_of_words_with_content():
+    assert terms_of(["The rivers' floods", "of the", ""], language="en") == [["river", "flood"], [], []]
+
+
 def test_stop_words_are_those_of_the_language():
     assert rank("the") == []
     assert len(rank("the", language="fi")) == 4
@@ -60,7 +64,7 @@ def test_jax_where_it_is_installed_leaves_the_gpu_alone(tmp_path):
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "__init__.py").write_text("import os\nprint('JAX on', os.environ.get('JAX_PLATFORMS'))\n")
     (tmp_path / "jax" / "lax.py").write_text("def top_k(values, k): pass\n")
-    code = "from srdist.corpus.words import stop_words; stop_words('en')"
+    code = "from srdist.prepare.views import stop_words; stop_words('en')"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -26,6 +26,14 @@ def test_table_fits_a_terminal_and_holds_every_figure(metrics):
     assert "without gold in the corpus, counted as zero: 1" in text
 
 
+def test_queries_that_name_the_title_and_the_others_have_a_line_each(metrics):
+    values = {"Self-Retrieval": {"Hits@1": 0.9}, "BM25": {"Hits@1": 0.8}}
+    metrics["naming"]["named"] = {"queries": 7, "systems": values}
+    lines = metrics_table(metrics).caption.splitlines()
+    assert "3 name no word of the title: Hits@1 Self-Retrieval 0.333, BM25 0.667" in lines
+    assert "7 name a word of the title: Hits@1 Self-Retrieval 0.900, BM25 0.800" in lines
+
+
 def test_self_retrieval_comes_first_and_the_best_is_known(metrics):
     assert systems_in_order(metrics) == ["Self-Retrieval", "BM25", "Hybrid"]
     assert best_values(metrics, "passage")["Hits@1"] == 0.75

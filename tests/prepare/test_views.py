@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srdist.config.mixture import ViewsConfig
-from srdist.corpus.words import words_of
-from srdist.prepare.views import Views
+from srdist.prepare.views import Views, stop_words, words_of
 
 TEXT = "The red fox (a small canid) lives in Europe, Asia and North Africa; it eats mice, birds and 'berries'."
 WORDS = words_of(TEXT)
@@ -22,6 +21,12 @@ def views(**changes):
 
 def many(make, count=200):
     return [make(random.Random(seed)) for seed in range(count)]
+
+
+def test_words_stand_without_the_punctuation_around_them():
+    assert WORDS[:8] == ["The", "red", "fox", "a", "small", "canid", "lives", "in"]
+    assert WORDS[-1] == "berries"
+    assert words_of("?!") == ["?!"], "a text without words is a word"
 
 
 def test_a_window_is_a_question_word_and_content_words_of_the_passage():
@@ -87,3 +92,9 @@ def test_any_text_has_views(text, title, seed):
 def test_the_same_state_gives_the_same_view():
     one, other = (many(lambda generator: views().window(WORDS, TITLE, generator), 20) for _ in range(2))
     assert one == other
+
+
+def test_stop_words_are_those_of_the_language():
+    assert {"the", "and"} <= stop_words("en")
+    assert "und" in stop_words("de")
+    assert stop_words("xx") == frozenset()

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -43,3 +45,11 @@ def test_the_error_that_the_user_sees_is_the_first_cause(tmp_path, printed, code
     log = tmp_path / "log.txt"
     log.write_text("UserError: of an earlier start\n" + printed)
     assert _last_error(log, len(f"UserError: of an earlier start{os.linesep}"), code) == error
+
+
+def test_a_rank_that_leaves_prints_all_and_runs_nothing_more():
+    code = (
+        "import atexit; from srdist.train.rank import leave; atexit.register(print, 'late'); print('in time'); leave(3)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "in time\n")
