@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from srdist.config.retrieve import RetrieveConfig
-from srdist.decode.assess import Context, assess
+from srdist.decode.assess import Context, assess, chunks
 from srdist.decode.corpus import PassageTable
 from srdist.decode.exact import exact_search
 from srdist.decode.judge import Judge, known
@@ -80,39 +80,45 @@ class Steps:
         level = Level.passages(trie) if retrieve.complete else Level.whole_passages(trie)
         leaves = beam_search(tree, level, starts, retrieve.passage_beams, retrieve.passages)
         searched = dict(zip(below, leaves, strict=True))
+        single = [place for place in places if place not in searched]
+        whole = not retrieve.complete
+        logprobs = self._whole_logprobs(tree, titles, single, roots) if whole else dict.fromkeys(single, 0.0)
         found: list[list[FoundPassage]] = [[] for _ in titles]
-        if not retrieve.complete:
-            single = [place for place in places if place not in searched]
-            searched |= self._whole_singles(tree, titles, single, roots)
         for row, index in places:
             for leaf in searched.get((row, index), []):
                 context = Context(row, leaf.slot, self._until_verdict(leaf.number, leaf.fed))
                 found[row].append(self._found(index, leaf.number, leaf.logprob, context))
-            if (row, index) not in searched:
+            if (row, index) in logprobs:
                 passage = ~roots[row, index]
                 context = Context(row, titles[row][index].slot, [*separator, *self._until_verdict(passage, 0)])
-                found[row].append(self._found(index, passage, 0.0, context))
+                found[row].append(self._found(index, passage, logprobs[row, index], context))
         return found
 
-    def _whole_singles(
+    def _whole_logprobs(
         self,
         tree: TokenTree,
         titles: Sequence[Sequence[Found]],
         places: Sequence[tuple[int, int]],
         roots: Mapping[tuple[int, int], int],
-    ) -> dict[tuple[int, int], list[Found]]:
-        """Return the passage of each title that has one distinct one, scored to its end."""
-        separator, added = self.segments.passage_separator, []
-        for row, index in places:
-            tokens = self.trie.passage_tokens(~roots[row, index]).tolist()
-            first = tree.add(row, titles[row][index].slot, [*separator, *tokens])
-            slots = range(first + len(separator) - 1, first + len(separator) + len(tokens))
-            added.append((slots[-1], len(tokens), tree.ask_chain(row, slots, [*tokens, self.trie.passage_end])))
-        logprobs = tree.run() if added else np.empty(0)
-        return {
-            (row, index): [Found(~roots[row, index], float(logprobs[part].sum(dtype=np.float64)), slot, fed)]
-            for (row, index), (slot, fed, part) in zip(places, added, strict=True)
-        }
+    ) -> dict[tuple[int, int], float]:
+        """Return log P(p|q,t), to the last token, of passages that are the only distinct one of their title.
+
+        Each is a row of its own, as in `assess`: in the tree its tokens would be masked from all others', at a price.
+        """
+        separator, trie = self.segments.passage_separator, self.trie
+        texts = [[*trie.passage_tokens(~roots[place]).tolist(), trie.passage_end] for place in places]
+        slots = [(row, titles[row][index].slot) for row, index in places]
+        logprobs = {}
+        for chunk in chunks([len(separator) + len(text) for text in texts], self.retrieve.forward_tokens):
+            rows = tree.paths([slots[index] for index in chunk])
+            parts = []
+            for row, index in enumerate(chunk):
+                last = rows.add(row, rows.root, separator) + len(separator) - 1
+                parts.append(rows.add_asked(row, last, texts[index]))
+            scores = rows.run()
+            for index, part in zip(chunk, parts, strict=True):
+                logprobs[places[index]] = float(scores[part].sum(dtype=np.float64))
+        return logprobs
 
     def judge(self, titles: Sequence[Found], found: Sequence[FoundPassage], k: int) -> Judge:
         """Return the judge of a query's passages."""
