@@ -26,7 +26,7 @@ class RetrieveConfig(Section):
     """beams of the passage search; at least `passages`"""
     complete: bool = True
     """end a passage where no other of its title begins alike, and let the corpus complete it (the paper); false:
-    passages are scored and searched to their last token"""
+    passages that are found so are scored to their last token"""
     assess: Literal["needed", "all"] = "needed"
     """passages that are assessed: all that were found (the paper), or only those of titles that can still reach the
     best `top_k`, with the same result"""

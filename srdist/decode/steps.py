@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class FoundPassage:
     Attributes:
         title: index of its title among the query's titles.
         passage: its number.
-        logprob: log P(p|q,t), of its tokens until no other passage of the title begins alike.
+        logprob: log P(p|q,t), of its tokens until no other passage of the title begins alike, or of all.
         copies: numbers of all passages with this title and text.
         context: what its verdict follows.
     """
@@ -77,48 +77,43 @@ class Steps:
         roots = {place: trie.passage_root(titles[place[0]][place[1]].number) for place in places}
         below = [place for place in places if roots[place] >= 0]  # the others have one distinct passage
         starts = [Start(row, titles[row][index].slot, separator, roots[row, index]) for row, index in below]
-        level = Level.passages(trie) if retrieve.complete else Level.whole_passages(trie)
-        leaves = beam_search(tree, level, starts, retrieve.passage_beams, retrieve.passages)
+        leaves = beam_search(tree, Level.passages(trie), starts, retrieve.passage_beams, retrieve.passages)
         searched = dict(zip(below, leaves, strict=True))
-        single = [place for place in places if place not in searched]
-        whole = not retrieve.complete
-        logprobs = self._whole_logprobs(tree, titles, single, roots) if whole else dict.fromkeys(single, 0.0)
         found: list[list[FoundPassage]] = [[] for _ in titles]
         for row, index in places:
             for leaf in searched.get((row, index), []):
                 context = Context(row, leaf.slot, self._until_verdict(leaf.number, leaf.fed))
                 found[row].append(self._found(index, leaf.number, leaf.logprob, context))
-            if (row, index) in logprobs:
+            if (row, index) not in searched:
                 passage = ~roots[row, index]
                 context = Context(row, titles[row][index].slot, [*separator, *self._until_verdict(passage, 0)])
-                found[row].append(self._found(index, passage, logprobs[row, index], context))
-        return found
+                found[row].append(self._found(index, passage, 0.0, context))
+        return found if retrieve.complete else self._scored_to_the_end(tree, titles, found)
 
-    def _whole_logprobs(
-        self,
-        tree: TokenTree,
-        titles: Sequence[Sequence[Found]],
-        places: Sequence[tuple[int, int]],
-        roots: Mapping[tuple[int, int], int],
-    ) -> dict[tuple[int, int], float]:
-        """Return log P(p|q,t), to the last token, of passages that are the only distinct one of their title.
+    def _scored_to_the_end(
+        self, tree: TokenTree, titles: Sequence[Sequence[Found]], found: Sequence[Sequence[FoundPassage]]
+    ) -> list[list[FoundPassage]]:
+        """Return the passages with log P(p|q,t) of all their tokens, those of each title the most probable first.
 
-        Each is a row of its own, as in `assess`: in the tree its tokens would be masked from all others', at a price.
+        Each is read in a row of its own, as in `assess`: in the tree its tokens would be masked from all others', at a
+        price.
         """
         separator, trie = self.segments.passage_separator, self.trie
-        texts = [[*trie.passage_tokens(~roots[place]).tolist(), trie.passage_end] for place in places]
-        slots = [(row, titles[row][index].slot) for row, index in places]
-        logprobs = {}
+        items = [item for below in found for item in below]
+        slots = [(item.context.row, titles[item.context.row][item.title].slot) for item in items]
+        texts = [[*trie.passage_tokens(item.passage).tolist(), trie.passage_end] for item in items]
+        scored: list[list[FoundPassage]] = [[] for _ in found]
         for chunk in chunks([len(separator) + len(text) for text in texts], self.retrieve.forward_tokens):
             rows = tree.paths([slots[index] for index in chunk])
             parts = []
             for row, index in enumerate(chunk):
                 last = rows.add(row, rows.root, separator) + len(separator) - 1
                 parts.append(rows.add_asked(row, last, texts[index]))
-            scores = rows.run()
+            logprobs = rows.run()
             for index, part in zip(chunk, parts, strict=True):
-                logprobs[places[index]] = float(scores[part].sum(dtype=np.float64))
-        return logprobs
+                logprob = float(logprobs[part].sum(dtype=np.float64))
+                scored[items[index].context.row].append(replace(items[index], logprob=logprob))
+        return [sorted(below, key=lambda item: (item.title, -item.logprob, item.passage)) for below in scored]
 
     def judge(self, titles: Sequence[Found], found: Sequence[FoundPassage], k: int) -> Judge:
         """Return the judge of a query's passages."""

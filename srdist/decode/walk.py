@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,11 @@ class Level:
         edges: gives the edges of inner nodes, ordered by node.
         chain: gives the tokens that are forced after an edge's own token.
         end: token that ends every leaf and belongs to its score; None: a leaf ends with its edge's token.
-        whole: gives all tokens of a leaf, which is scored to the last of them; None: only those that `chain` gives.
     """
 
     edges: Callable[[np.ndarray], Edges]
     chain: Callable[[int], np.ndarray]
     end: int | None
-    whole: Callable[[int], np.ndarray] | None = None
 
     @classmethod
     def titles(cls, trie: Trie) -> Level:
@@ -47,29 +45,13 @@ class Level:
         last = np.array([end])
         return cls(trie.passage_edges, lambda target: last if target < 0 else trie.passage_chain(target), end)
 
-    @classmethod
-    def whole_passages(cls, trie: Trie) -> Level:
-        """Passages of one title, scored to the last token and the end after it."""
-        return cls(trie.passage_edges, trie.passage_chain, trie.passage_end, trie.passage_tokens)
-
-    def chain_behind(self, target: int, depth: int) -> np.ndarray:
-        """Return the tokens forced after an edge's own token, which is number `depth` of the leaf's tokens."""
-        if self.whole is None or target >= 0:
-            return self.chain(target)
-        tokens = self.whole(~target)
-        return np.append(tokens[depth:], self.end) if depth <= len(tokens) else _nothing()
-
-    def ended(self, token: np.ndarray, target: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """Tell of each edge whether its leaf ends with its token; a title may hold the end token in its middle.
-
-        Args:
-            depth: number of tokens before the edge's own.
-        """
+    def ended(self, token: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Tell of each edge whether its leaf ends with its token; a title may hold the end token in its middle."""
         ended = target < 0
         if self.end is not None:
             ended &= token == self.end
             for index in np.flatnonzero(ended):
-                ended[index] = len(self.chain_behind(int(target[index]), int(depth[index]) + 1)) == 0
+                ended[index] = len(self.chain(int(target[index]))) == 0
         return ended
 
 
@@ -150,14 +132,14 @@ class Walk:
 
     def begin(self, starts: Sequence[Start]) -> list[Place]:
         """Return the place of each start; where all leaves begin alike, behind their common tokens."""
-        self._know({start.node: 0 for start in starts})
+        self._know(start.node for start in starts)
         return [self._begin(start, *self._edges[start.node]) for start in starts]
 
     def _begin(self, start: Start, token: np.ndarray, target: np.ndarray, _: np.ndarray) -> Place:
         if len(target) != 1:
             return Place(start.row, start.slot, start.tokens, _nothing(), start.node, fed=0)
         only = int(target[0])
-        chain = np.append(token, self.level.chain_behind(only, 1))
+        chain = np.append(token, self.level.chain(only))
         return Place(start.row, start.slot, start.tokens, chain, only, fed=len(chain) - (only < 0))
 
     def follow(self, place: Place, choice: int) -> Place:
@@ -167,7 +149,7 @@ class Walk:
         return self._behind(place, int(self.token[choice]), int(self.target[choice]))
 
     def _behind(self, place: Place, token: int, target: int) -> Place:
-        chain = self.level.chain_behind(target, place.fed + 1)
+        chain = self.level.chain(target)
         return Place(place.row, place.slot, [token], chain, target, place.fed + 1 + len(chain) - (target < 0))
 
     def feed(self, places: Sequence[Place]) -> None:
@@ -177,7 +159,7 @@ class Walk:
             for place in places:
                 self._queue(place)
             inner = [place for place in places if place.target >= 0]
-            self._know({place.target: place.fed for place in inner})
+            self._know(place.target for place in inner)
             for place in inner:
                 token, target, ended = self._edges[place.target]
                 place.edges = self._ask(self.tree.ask(place.row, place.slot, token), token, target, ended)
@@ -214,13 +196,12 @@ class Walk:
             np.concatenate(parts, out=column[first:last])
         self._size, self._asked = last, []
 
-    def _know(self, depths: Mapping[int, int]) -> None:
-        """Look up the edges of nodes that the walk has not met yet; each node comes with the tokens before it."""
-        new = np.array(sorted(depths.keys() - self._edges.keys()), dtype=np.int64)
+    def _know(self, nodes: Iterable[int]) -> None:
+        """Look up the edges of nodes that the walk has not met yet."""
+        new = np.array(sorted(set(nodes) - self._edges.keys()), dtype=np.int64)
         if len(new):
             edges = self.level.edges(new)
-            depth = np.array([depths[node] for node in new.tolist()])
-            ended = self.level.ended(edges.token, edges.target, depth[edges.source])
+            ended = self.level.ended(edges.token, edges.target)
             bounds = np.searchsorted(edges.source, np.arange(1, len(new)))
             columns = (np.split(column, bounds) for column in (edges.token, edges.target, ended))
             self._edges.update(zip(new.tolist(), zip(*columns, strict=True), strict=True))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srdist.bench.reference import decoder
+from srdist.bench.reference.scorer import sequence_logprob
 from srdist.decode import SelfRetriever
 from srdist.decode.search import beam_search
 from srdist.decode.tree import TokenTree
@@ -78,7 +79,7 @@ def test_passages_of_several_titles_and_queries_equal_plain_beam_searches(retrie
 
 
 @pytest.mark.parametrize("width, keep", [(1, 1), (2, 2), (20, 20)])
-def test_without_completion_passages_are_searched_to_their_end(tmp_path, width, keep):
+def test_without_completion_passages_are_scored_to_their_end(tmp_path, width, keep):
     corpus = {
         "sea": ["the sea\nis old", "the sea", "the sea is salt\n", "the sea is salt\nand old", "the salt"],
         "p": ["one"],
@@ -90,13 +91,16 @@ def test_without_completion_passages_are_searched_to_their_end(tmp_path, width, 
     titles, _ = retriever.steps.find_titles(tree, 1, Level.titles(trie))
     (found,) = retriever.steps.find_passages(tree, titles)
     for index, title in enumerate(titles[0]):
-        passages = trie.passages_of(title.number)
-        sequences = [[*trie.passage_tokens(passage).tolist(), trie.passage_end] for passage in passages]
+        first = trie.passages_of(title.number).start
+        passages = [trie.passage_tokens(passage).tolist() for passage in trie.passages_of(title.number)]
+        cut = decoder.cut_where_unique(passages, trie.passage_end)
         context = [*prompt, *trie.title_tokens(title.number), *segments.passage_separator]
-        expected = decoder.beam_search(retriever.model.network, context, sequences, width, keep)
+        network, expected = retriever.model.network, {}
+        for number, _ in decoder.beam_search(network, context, cut, width, keep) if len(passages) > 1 else [(0, 0.0)]:
+            expected[first + number] = sequence_logprob(network, context, [*passages[number], trie.passage_end])
         mine = [item for item in found if item.title == index]
-        assert [item.passage - passages.start for item in mine] == [number for number, _ in expected]
-        assert [item.logprob for item in mine] == pytest.approx([logprob for _, logprob in expected], abs=1e-4)
+        assert [item.passage for item in mine] == sorted(expected, key=lambda passage: -expected[passage])
+        assert [item.logprob for item in mine] == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-4)
 
 
 def test_full_width_equals_generate(retriever):
