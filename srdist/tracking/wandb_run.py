@@ -78,30 +78,30 @@ class WandbRun:
         """Log a record as the next row, unless a row of its step is in the history."""
         if record[axis(record)] > self._logged[axis(record)]:
             self._logged[axis(record)] = record[axis(record)]
-            self._tell(lambda: self._run.log(dict(record), step=self._row, commit=True))
+            self._tell(self._run.log, dict(record), step=self._row, commit=True)
             self._row += 1
 
     def summarize(self, figures: Mapping[str, Any], used: Sequence[Artifact], made: Sequence[Artifact]) -> None:
         """Put the figures into the run's summary, and log the artifacts by reference."""
-        self._tell(lambda: self._run.summary.update(dict(figures)))
+        self._tell(self._run.summary.update, dict(figures))
         for artifact in map(self._reference, used):
             # `use_artifact` asks the server; logging the same content "for use" draws the same edge, offline too
-            self._tell(lambda it=artifact: self._run._log_artifact(it, is_user_created=True, use_after_commit=True))
+            self._tell(self._run._log_artifact, artifact, is_user_created=True, use_after_commit=True)
         for artifact in map(self._reference, made):
-            self._tell(lambda it=artifact: self._run.log_artifact(it))
+            self._tell(self._run.log_artifact, artifact)
 
     def close(self) -> bool:
         """Finish the run; tell whether W&B was there to the end."""
         self._tell(self._run.finish)
         return not self._is_lost
 
-    def _tell(self, tell: Callable[[], object]) -> None:
+    def _tell(self, tell: Callable[..., object], *values: object, **options: object) -> None:
         import wandb
 
         if self._is_lost:
             return
         try:
-            tell()
+            tell(*values, **options)
         except Exception as error:  # of many kinds: none is worth a training
             self._is_lost = True
             what = f"{type(error).__name__}: {error}"

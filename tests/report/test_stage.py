@@ -61,6 +61,7 @@ def test_page_holds_the_numbers_of_the_run(run):
         "BM25 0.500 0.625",
         "answers, exact match 0.333",
         "answers, F1 0.556",
+        "3 unnamed, Self-Retrieval 0.333 3 unnamed, BM25 0.667",
     ):
         assert figures in text
     assert "1 without gold in the corpus, 1 without a prediction of Self-Retrieval, 0 without a prediction" in text
