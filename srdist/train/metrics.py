@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -16,6 +17,8 @@ from srdist.storage.tables import TASKS
 from srdist.train.clock import PARTS
 from srdist.train.flops import ModelSize
 from srdist.train.plan import Work
+
+logger = logging.getLogger(__name__)
 
 
 class Meter:
@@ -113,13 +116,16 @@ class MetricsFile:
 
     Args:
         path: the file.
-        size: bytes that belong to the checkpoint that training goes on from; what follows is removed.
+        size: bytes that belong to the checkpoint that training goes on from; what follows is removed. A file that
+            was removed is begun again, with a warning: the model does not depend on it.
     """
 
     def __init__(self, path: Path, size: int):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "ab")
-        self._file.truncate(size)
+        if (found := self._file.tell()) < size:
+            logger.warning("%s has lost records: %d bytes of %d are left", path, found, size)
+        self._file.truncate(min(found, size))
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record as one line."""

@@ -84,3 +84,11 @@ def test_records_after_the_checkpoint_are_removed(tmp_path):
     file.write({"step": 2})
     file.close()
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_a_file_that_was_removed_is_begun_again(tmp_path, caplog):
+    file = MetricsFile(tmp_path / "metrics.jsonl", 100)
+    assert "0 bytes of 100" in caplog.text
+    file.write({"step": 9})
+    assert file.records() == [{"step": 9}]
+    file.close()
