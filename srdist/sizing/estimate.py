@@ -59,9 +59,11 @@ def estimate(config: Config, machine: Machine, utilization: float) -> dict[str, 
     room = machine.memory_gib - machine.reserved_gib
     fits = sum(memory.values()) <= room
     phases, corpus, source = _work(config)
+    rows_per_step = config.train.rows_per_step
+    busy = rows_per_step / -(-rows_per_step // setup.ranks)
     hours = None
     if phases and machine.flops:
-        hours = operations(model, phases) / (machine.flops * setup.ranks * utilization) / 3600
+        hours = operations(model, phases) / (machine.flops * busy * utilization) / 3600
     return {
         "name": config.name,
         "model": {"base": config.model.base, **asdict(model)},
@@ -74,10 +76,9 @@ def estimate(config: Config, machine: Machine, utilization: float) -> dict[str, 
         "host_memory_gib": host_memory(model, setup),
         "work": {
             "source": source,
-            "phases": [
-                {**asdict(phase), "steps": -(-phase.rows // config.train.rows_per_step)} for phase in phases or []
-            ],
-            "steps": -(-sum(phase.rows for phase in phases) // config.train.rows_per_step) if phases else None,
+            "phases": [{**asdict(phase), "steps": -(-phase.rows // rows_per_step)} for phase in phases or []],
+            "steps": -(-sum(phase.rows for phase in phases) // rows_per_step) if phases else None,
+            "busy_ranks": busy,
             "hours": hours,
             "utilization": utilization,
         },

@@ -60,6 +60,10 @@ def _work(work: dict[str, Any]) -> Table:
 
 def _print_hours(plan: dict[str, Any], console: Console) -> None:
     work, machine = plan["work"], plan["machine"]
+    ranks, busy = machine["nodes"] * machine["ranks_per_node"], work["busy_ranks"]
+    if busy < ranks:
+        cure = f"make train.rows_per_step a multiple of {ranks}"
+        console.print(f"[yellow]of {ranks} ranks {busy:.3g} have a row to train on[/yellow], on the average: {cure}")
     if work["hours"] is None:
         why = "tokens" if not work["phases"] else "peak of this device: set train.peak_tflops or --gpu"
         console.print(f"hours: unknown, for want of the {why}")

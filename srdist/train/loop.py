@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from srdist.train.validation import Validation
 if TYPE_CHECKING:
     import deepspeed
 
+logger = logging.getLogger(__name__)
+
 
 def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     """Train from the newest checkpoint to the end and export the model; all ranks call it after `join_ranks`.
@@ -39,6 +42,8 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
         UserError: mixture, base model, DeepSpeed JSON or checkpoint do not fit, or the loss is not finite.
     """
     stop = StopRequest()
+    if rank.is_first and rank.ranks > (rows := config.train.rows_per_step):
+        logger.warning("%d ranks share steps of %d rows (train.rows_per_step): the others idle", rank.ranks, rows)
     plan = make_plan(config)
     checkpoint = newest_checkpoint(config, rank)
     engine = make_engine(config, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))

@@ -6,7 +6,9 @@ import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from srdist.config import load_config
 from srdist.config.gpus import GPUS, find_gpu, gpu_of_device, peak_flops
 from srdist.errors import UserError
 from srdist.prepare.stage import prepare
@@ -15,6 +17,7 @@ from srdist.sizing.estimate import estimate, make_setup
 from srdist.sizing.machine import choose_machine
 from srdist.sizing.memory import rank_memory
 from srdist.sizing.model import read_dimensions
+from srdist.sizing.table import print_plan
 from srdist.sizing.work import estimated_work, prepared_work, read_corpus
 from srdist.train.plan import make_plan
 from tests.sizing.test_memory import SETUP, dimensions
@@ -120,6 +123,18 @@ def test_this_machine_without_options(tmp_path):
     assert plan["fits"] and plan["cures"] == []
     assert plan["memory_gib"]["total"] == pytest.approx(sum(plan["memory_gib"].values()) / 2)
     assert plan["work"]["hours"] > 0
+
+
+def test_ranks_without_rows_spare_no_time(tmp_path, capsys):
+    path, hours = make_experiment(tmp_path), {}
+    for ranks, rows in [(1, 2), (2, 2), (8, 2), (2, 3)]:
+        config = load_config(path, [f"train.rows_per_step={rows}"])
+        plan = estimate(config, choose_machine(config, 1, ranks, "h100-80g"), 0.4)
+        hours[ranks, rows] = plan["work"]["hours"]
+        print_plan(plan, Console(width=200))
+        assert ("a multiple of" in capsys.readouterr().out) == (rows % ranks > 0)
+    assert hours[8, 2] == hours[2, 2] == hours[1, 2] / 2
+    assert hours[2, 3] == pytest.approx(hours[1, 2] / 1.5)
 
 
 def test_a_corpus_that_is_elsewhere_leaves_the_memory(tmp_path):
