@@ -22,13 +22,13 @@ def _group() -> None:
 
 @track.command()
 def sync(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder, or one of several")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="a run's folder, a study's, or one that holds several")
+    ] = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would be sent")] = False,
 ) -> None:
     """Send offline runs to Weights & Biases, from a machine with network and a login; what was sent is left out."""
-    parts = sorted(
-        {path.parent for run in (folder, *folder.glob("*/")) for path in run.glob("wandb/offline-run-*/*.wandb")}
-    )
+    parts = sorted({path.parent for path in folder.rglob("wandb/offline-run-*/*.wandb")})
     if not parts:
         what = "no offline runs of Weights & Biases here"
         raise UserError(
