@@ -54,10 +54,17 @@ def job_statuses(run_dir: Path) -> list[JobStatus]:
     statuses: list[JobStatus] = []
     for job in read_jobs(job_folder(run_dir)):
         state = job_state(job.id)
-        if state.state == "UNKNOWN" and all(manifest_path(run_dir, stage).exists() for stage in job.stages):
+        made_in = _made_in(run_dir, job)
+        if state.state == "UNKNOWN" and all(manifest_path(made_in, stage).exists() for stage in job.stages):
             state = JobState("COMPLETED")
         statuses.append(_explained(job, state, statuses))
     return statuses
+
+
+def _made_in(run_dir: Path, job: Job) -> Path:
+    """Return the run's folder that a job's stages lie in: for a job of a study, that of its cell."""
+    cell = run_dir / "cells" / job.name
+    return cell if cell.is_dir() else run_dir
 
 
 def _explained(job: Job, state: JobState, before: list[JobStatus]) -> JobStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,13 +56,19 @@ def is_finished(config: Config, stage: str) -> bool:
     """Tell whether a stage has finished with the config's settings; its inputs are checked by the stage itself.
 
     Raises:
-        UserError: it was made with other settings.
+        UserError: it was made or begun with other settings.
     """
-    if not manifest_path(config.run_dir, stage).exists():
+    pending = manifest_path(config.run_dir, f".{stage}.pending")
+    if manifest_path(config.run_dir, stage).exists():
+        manifest = read_manifest(config.run_dir, stage)
+        recorded, inputs = manifest.settings, manifest.inputs
+    elif pending.exists():
+        begun = json.loads(pending.read_text(encoding="utf-8"))
+        recorded, inputs = begun["settings"], begun["inputs"]
+    else:
         return False
-    manifest = read_manifest(config.run_dir, stage)
-    settings = _updated(manifest.settings, config.model_dump(mode="json"))
-    same = Stage(config.run_dir, stage, settings, manifest.inputs, ())
+    settings = _updated(recorded, config.model_dump(mode="json"))
+    same = Stage(config.run_dir, stage, settings, inputs, ())
     same.check()
     return same.is_done()
 

@@ -47,8 +47,8 @@ class RetrieveConfig(Section):
     top_k: Positive = 100
     """passages kept per query in the run file"""
     shards: Positive = 1
-    """parts of the title trie, each searched on its own and by its own workers, for an index larger than a machine;
-    1: queries are shared out instead"""
+    """parts of the title trie, searched one after the other by all workers, whose memory then needs room for the pages
+    of one part; 1: the whole of it at once"""
     batch_queries: Positive = 8
     """queries decoded together; it changes scores in their last bits, as do `batches_asked`, `forward_tokens` and
     `threads`"""

@@ -185,7 +185,7 @@ class Config(Section):
     """name of the experiment, shown in tables, the report and W&B"""
     output: ConfigPath
     """folder of the run: every stage writes below it"""
-    seed: int = 0
+    seed: Count = 0
     """seed of every random choice"""
     corpus: CorpusConfig
     model: ModelConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from srdist.config.paths import ConfigPath, Override
-from srdist.config.section import Positive, Section
+from srdist.config.section import Count, Positive, Section
 
 
 class VariantConfig(Section):
@@ -31,7 +31,7 @@ class StudyConfig(Section):
     """the experiment's YAML file that every cell starts from"""
     documents: list[Positive] = Field(min_length=1)
     """corpus sizes in documents; the smaller corpus is inside the larger"""
-    seeds: list[int] = Field(default=[0], min_length=1)
+    seeds: list[Count] = Field(default=[0], min_length=1)
     """seeds of training and of the draw of the documents"""
     variants: list[VariantConfig] = Field(default=[VariantConfig(name="full")], min_length=1)
     """what is varied besides the size: ablations, numbers of beams"""

@@ -26,7 +26,7 @@ ScoredTitles = list[tuple[int, float]]
 
 
 def retrieve_by_shards(config: Config, batches: Sequence[list[Query]], files: BatchFiles, check: Check) -> list[Record]:
-    """Write the records of all batches, like those of `decoding.retrieve`; return facts about the work.
+    """Write the records of all batches, like those of `decoding.retrieve`; return facts about each.
 
     All shards are searched for the titles of all queries; the most probable ones are a query's titles. Then each
     shard finds and assesses passages below its own. The batches of a shard come one after the other, so that all
@@ -46,7 +46,18 @@ def retrieve_by_shards(config: Config, batches: Sequence[list[Query]], files: Ba
     for batch in range(count):
         parts = zip(*_parts(part_files, batch, count, shards), strict=True)
         files.write(batch, [merge_passages(part, config.retrieve) for part in parts], {})
-    return facts
+    return [merge_facts(batch, facts[batch::count]) for batch in range(count)]
+
+
+def merge_facts(batch: int, parts: Sequence[Record]) -> Record:
+    """Return the facts of a batch from those of all its parts, both searches of each shard."""
+    names = {name for part in parts for name in part} - {"batch", "queries", "memory_mb"}
+    return {
+        "batch": batch,
+        "queries": parts[0]["queries"],
+        "memory_mb": max(part["memory_mb"] for part in parts),
+        **{name: round(sum(part.get(name, 0) for part in parts), 4) for name in sorted(names)},
+    }
 
 
 def _parts(files: BatchFiles, batch: int, count: int, shards: int) -> list[list[Record]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from srdist.baselines.bm25 import rank_with_bm25
-from srdist.baselines.passages import read_passages
 from srdist.config.mixture import PhaseConfig
 from srdist.config.schema import Config
 from srdist.corpus.answers import contains_answer
@@ -75,7 +74,7 @@ def mine_negatives(run_dir: Path, path: Path, config: Config, queries: list[Reso
     The index over the whole corpus is held in memory.
     """
     if not path.exists():
-        texts = read_passages(run_dir).texts
+        texts = _texts(PassageTables(run_dir))
         numbers = [f"{number:012d}" for number in range(len(texts))]
         asked = [resolved.query.text for resolved in queries]
         ranking = rank_with_bm25(numbers, texts, asked, language=config.corpus.language, top_k=RANKED)
@@ -86,6 +85,16 @@ def mine_negatives(run_dir: Path, path: Path, config: Config, queries: list[Reso
         table = pa.table(columns)
         write_partition(path, [table], table.schema)
     return len(queries)
+
+
+def _texts(tables: PassageTables) -> list[str]:
+    """Return all passages with the title in front, by their numbers."""
+    texts: list[str] = []
+    for partition in tables.partitions:
+        titles = partition.titles["title"].take(partition.passages["title"])
+        pairs = zip(titles.to_pylist(), partition.texts.to_pylist(), strict=True)
+        texts += [f"{title} {text}" for title, text in pairs]
+    return texts
 
 
 def read_ranked(path: Path) -> dict[str, list[int]]:

@@ -64,11 +64,15 @@ def newest_record(path: Path) -> dict[str, Any] | None:
     """Return the last whole line of a growing file of JSON records; None while there is none."""
     try:
         with open(path, "rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 4096))
-            lines = file.read().split(b"\n")[:-1]
+            size, window = file.seek(0, 2), 4096
+            while True:
+                file.seek(max(0, size - window))
+                whole = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{")]
+                if whole or window >= size:
+                    break
+                window *= 2
     except FileNotFoundError:
         return None
-    whole = [line for line in lines if line.startswith(b"{")]
     return json.loads(whole[-1]) if whole else None
 
 
@@ -81,10 +85,13 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def remove_asides(folder: Path) -> None:
-    """Remove what killed writers left below a folder."""
-    for path in folder.rglob(f"*{ASIDE}"):
-        path.unlink(missing_ok=True)
+def remove_asides(path: Path) -> None:
+    """Remove what killed writers of a file left beside it, or those of a folder below it."""
+    for aside in [*path.parent.glob(f"{path.name}.*{ASIDE}"), *path.rglob(f"*{ASIDE}")]:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -101,8 +101,11 @@ class Stage:
 
     def _discard_if_changed(self, path: Path, overwrite: bool) -> bool:
         """Compare with what `path` records; on a difference remove all outputs, or refuse."""
-        record = json.loads(path.read_text(encoding="utf-8"))
-        differences = self._differences(record["settings"], record["inputs"])
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            differences = self._differences(record["settings"], record["inputs"])
+        except (ValueError, LookupError, TypeError):
+            differences = [f"{path.name} is damaged"]
         if not differences:
             return False
         if not overwrite:

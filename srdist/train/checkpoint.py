@@ -76,7 +76,7 @@ def save_checkpoint(
         write_json(aside / FACTS, {**facts, "sha256": digests})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
-        _remove_old(folder.parent, config.train.keep_checkpoints)
+        _remove_others(folder, config.train.keep_checkpoints)
     gather_objects(None, rank)
     return folder
 
@@ -138,8 +138,12 @@ def _synced_digest(path: Path) -> str:
     return sha256(path)
 
 
-def _remove_old(folder: Path, keep: int) -> None:
-    for path in checkpoints(folder)[:-keep]:
+def _remove_others(newest: Path, keep: int) -> None:
+    """Remove what is older than the `keep` last checkpoints, and later ones: training went on before them, as they
+    were damaged."""
+    found = checkpoints(newest.parent)
+    until = found.index(newest) + 1
+    for path in found[: max(0, until - keep)] + found[until:]:
         shutil.rmtree(path)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from srdist.cluster.rendezvous import free_port
 from srdist.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+
+WAIT_SECONDS = 1.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,25 @@ def gather_objects(value: Any, rank: Rank) -> list[Any]:
     values: list[Any] = [None] * rank.ranks
     torch.distributed.all_gather_object(values, value)
     return values
+
+
+def done_by_first(work: Callable[[], T], rank: Rank) -> T | None:
+    """Have rank 0 do `work` in a thread while the others wait; all ranks call it. Return its value there.
+
+    The others are told every second that they must wait: a rank that hears nothing for some minutes gives up.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(work) if rank.is_first else None
+        while not gather_objects(_is_done(future), rank)[0]:
+            pass
+    return future.result() if future else None
+
+
+def _is_done(work: Future | None) -> bool:
+    if work is None or not wait([work], WAIT_SECONDS).done:
+        return False
+    work.result()  # raises its error here, before the others are told to go on
+    return True
 
 
 def leave_ranks() -> None:

@@ -11,7 +11,7 @@ from srdist.config.schema import Config
 from srdist.storage.files import ASIDE
 from srdist.storage.tables import MODEL
 from srdist.templates import load_tokenizer
-from srdist.train.device import Rank, import_deepspeed
+from srdist.train.device import Rank, done_by_first, import_deepspeed
 from srdist.train.engine import load_base
 from srdist.train.lora import save_merged
 
@@ -23,24 +23,30 @@ if TYPE_CHECKING:
 def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> Path:
     """Write weights (safetensors, in the type they were trained in), configs and tokenizer to `model/`.
 
-    All ranks call it; rank 0 holds the whole model once, in its main memory. Tied weights are stored once. Adapters
-    are merged into the weights, and saved beside them in `model/adapter/`.
+    All ranks call it; rank 0 holds the whole model once, in its main memory.
+    """
+    weights = gathered_weights(engine, rank, frozen=config.train.lora is None)
+    done_by_first(lambda: save_model(engine.module, weights, config), rank)
+    return config.run_dir / MODEL
+
+
+def save_model(model: torch.nn.Module, weights: dict[str, torch.Tensor], config: Config) -> None:
+    """Write gathered weights to `model/`, as `export_model` does; one process calls it.
+
+    Tied weights are stored once. Adapters are merged into the weights, and saved beside them in `model/adapter/`.
     """
     folder = config.run_dir / MODEL
-    weights = gathered_weights(engine, rank, frozen=config.train.lora is None)
-    if rank.is_first:
-        aside = folder.with_name(folder.name + ASIDE)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        _save(engine.module, weights, config, aside)
-        load_tokenizer(config.model.base).save_pretrained(aside)
-        for path in filter(Path.is_file, aside.rglob("*")):
-            path.chmod(0o644)
-            with open(path, "rb+") as file:
-                os.fsync(file.fileno())
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(aside, folder)
-    return folder
+    aside = folder.with_name(folder.name + ASIDE)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    _save(model, weights, config, aside)
+    load_tokenizer(config.model.base).save_pretrained(aside)
+    for path in filter(Path.is_file, aside.rglob("*")):
+        path.chmod(0o644)
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(aside, folder)
 
 
 def _save(model: torch.nn.Module, weights: dict[str, torch.Tensor], config: Config, folder: Path) -> None:

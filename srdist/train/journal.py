@@ -33,10 +33,13 @@ class Journal:
 
     Args:
         size: of the model, for its operations per step.
-        state: what the checkpoint that training goes on from kept; None at the beginning.
+        done: steps of the checkpoint that training goes on from.
+        state: what that checkpoint kept; None at the beginning.
     """
 
-    def __init__(self, config: Config, rank: Rank, plan: Plan, size: ModelSize, state: dict[str, Any] | None):
+    def __init__(
+        self, config: Config, rank: Rank, plan: Plan, size: ModelSize, done: int, state: dict[str, Any] | None
+    ):
         peak = device_peak(config.train, rank)
         self.config, self.plan, self.meter = config, plan, Meter(size, peak and peak * rank.ranks)
         if state:
@@ -44,9 +47,9 @@ class Journal:
         self.last: dict[str, Any] = (state or {}).get("last", {})
         self._file = self.tracker = None
         if rank.is_first:
-            self._file = MetricsFile(metrics_path(config.run_dir), state["metrics_bytes"] if state else 0)
+            self._file = MetricsFile(metrics_path(config.run_dir), done)
             self.tracker = open_tracker(config, STAGE)
-            for record in self._file.records():  # a killed job may have lost what its tracker had not written yet
+            for record in self._file.kept:  # a killed job may have lost what its tracker had not written yet
                 self.tracker.log(record)
 
     def add(
@@ -85,14 +88,15 @@ class Journal:
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps; on rank 0 all records are on disk before."""
-        size = self._file.synced_size() if self._file else 0
-        return {"metrics_bytes": size, "meter": self.meter.state, "last": self.last}
+        if self._file:
+            self._file.sync()
+        return {"meter": self.meter.state, "last": self.last}
 
     def finish(self) -> dict[str, Any]:
         """Write the facts of the finished training and return them."""
         facts = {**self.plan.facts, "loss": self.last["loss"], "train_seconds": self.last["seconds"]}
         if self._file:
-            self._file.synced_size()
+            self._file.sync()
             write_json(facts_path(self.config.run_dir), facts)
         self.close()
         return facts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import time
@@ -17,8 +16,7 @@ from srdist.storage.tables import TASKS
 from srdist.train.clock import PARTS
 from srdist.train.flops import ModelSize
 from srdist.train.plan import Work
-
-logger = logging.getLogger(__name__)
+from srdist.train.records import forget_after
 
 
 class Meter:
@@ -116,30 +114,25 @@ class MetricsFile:
 
     Args:
         path: the file.
-        size: bytes that belong to the checkpoint that training goes on from; what follows is removed. A file that
-            was removed is begun again, with a warning: the model does not depend on it.
+        done: steps of the checkpoint that training goes on from; later records are removed.
+
+    Attributes:
+        kept: the records that were there and were not removed.
     """
 
-    def __init__(self, path: Path, size: int):
+    def __init__(self, path: Path, done: int):
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.kept = forget_after(path, done)
         self._file = open(path, "ab")
-        if (found := self._file.tell()) < size:
-            logger.warning("%s has lost records: %d bytes of %d are left", path, found, size)
-        self._file.truncate(min(found, size))
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record as one line."""
         self._file.write(json.dumps(record).encode() + b"\n")
         self._file.flush()
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return the records that are in the file."""
-        return [json.loads(line) for line in Path(self._file.name).read_text(encoding="utf-8").splitlines()]
-
-    def synced_size(self) -> int:
-        """Force the records to disk; return the file's size in bytes."""
+    def sync(self) -> None:
+        """Force the records to disk."""
         os.fsync(self._file.fileno())
-        return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from pathlib import Path
@@ -19,6 +20,17 @@ UNUSED_SECTIONS = {
 }
 """Sections of a DeepSpeed JSON that have no effect here -> the setting that has it."""
 
+OBJECTS = (
+    "bf16",
+    "fp16",
+    "torch_autocast",
+    "checkpoint",
+    "zero_optimization",
+    "zero_optimization.offload_optimizer",
+    "zero_optimization.offload_param",
+)
+"""Keys of a DeepSpeed JSON that are read here and hold an object; one inside another comes after it."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,15 +38,23 @@ def read_deepspeed_json(path: Path) -> dict[str, Any]:
     """Read the user's file.
 
     Raises:
-        UserError: the file is missing or not a JSON object.
+        UserError: the file is missing or not a JSON object, or a key that holds an object holds something else.
     """
     path = locate(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"not valid JSON: {error.msg}", file=path, line=error.lineno) from None
+    except UnicodeDecodeError:
+        raise UserError("not valid UTF-8", file=path, cure="convert it to UTF-8, for example with iconv") from None
     if not isinstance(content, dict):
         raise UserError("a DeepSpeed configuration is a JSON object", file=path)
+    settings = _without_auto(content)
+    for key in OBJECTS:
+        value = functools.reduce(lambda section, name: section.get(name, {}), key.split("."), settings)
+        if not isinstance(value, dict):
+            what = f"{key} is {json.dumps(value)}, but must be an object"
+            raise UserError(what, file=path, cure="write {...}, or remove it")
     return content
 
 

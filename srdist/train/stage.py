@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from srdist.config.schema import WITHOUT_INFLUENCE, Config
+from srdist.errors import UserError
 from srdist.storage.disk import refused_writes_told
-from srdist.storage.manifest import Manifest, verified_inputs
+from srdist.storage.manifest import Manifest, read_manifest, verified_inputs
 from srdist.storage.models import model_files
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
@@ -32,7 +33,8 @@ def train_stage(config: Config) -> Stage:
     """Return the stage; a change of its settings or inputs is refused by `Stage.run`.
 
     Raises:
-        UserError: prepare has not finished, the mixture is damaged, or base model or DeepSpeed file are missing.
+        UserError: prepare has not finished or had another config, the mixture is damaged, or base model or DeepSpeed
+            file are missing.
     """
     settings = {
         "model": config.model.model_dump(mode="json"),
@@ -45,4 +47,16 @@ def train_stage(config: Config) -> Stage:
         model_files(config.model.base, "base", "model.base"), config.run_dir / "manifests" / ".base.json"
     )
     inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE), **base}
+    _check_mixture(config)
     return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
+
+
+def _check_mixture(config: Config) -> None:
+    """Refuse a config whose mixture is not the one that was prepared; the models of `views` may lie elsewhere now."""
+    prepared = read_manifest(config.run_dir, "prepare").settings.get("mixture", {})
+    wanted = config.mixture.model_dump(mode="json")
+    for before, now in ((prepared, wanted), (prepared.get("views", {}), wanted["views"])):
+        for key in sorted(before.keys() - {"views", "question_model", "question_batch_tokens"}):
+            if before[key] != now.get(key):
+                what = f"the mixture was prepared with {key} {before[key]}, in the config it is {now.get(key)}"
+                raise UserError(what, file=config.run_dir / MIXTURE, cure="run `srdist prepare --overwrite` first")

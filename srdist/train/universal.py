@@ -5,27 +5,23 @@ from __future__ import annotations
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srdist.train.device import Rank, gather_objects
+from srdist.train.device import Rank, done_by_first, gather_objects
 
 if TYPE_CHECKING:
     import deepspeed
     import torch
 
-POLL_SECONDS = 1.0
-
 
 @contextmanager
 def converted(saved: Path, aside: Path, rank: Rank) -> Iterator[Path]:
-    """Convert a DeepSpeed checkpoint; the block gets its folder. All ranks call it, rank 0 converts in a thread.
+    """Convert a DeepSpeed checkpoint; the block gets its folder. All ranks call it, rank 0 converts.
 
     A conversion that a kill interrupted is thrown away: `aside` is removed before and after. It takes as much room
-    as the checkpoint. The other ranks are told every second that they must wait, so that none of them gives up.
+    as the checkpoint.
 
     Args:
         saved: folder of the engine's files.
@@ -34,24 +30,11 @@ def converted(saved: Path, aside: Path, rank: Rank) -> Iterator[Path]:
     folder = aside / saved.name
     if rank.is_first:
         shutil.rmtree(aside, ignore_errors=True)
-    with ThreadPoolExecutor(1) as executor:
-        work = executor.submit(_convert, saved, folder) if rank.is_first else None
-        while not gather_objects(_is_done(work), rank)[0]:
-            pass
+    done_by_first(lambda: _convert(saved, folder), rank)
     yield folder
     gather_objects(None, rank)
     if rank.is_first:
         shutil.rmtree(aside)
-
-
-def _is_done(work: Future[None] | None) -> bool:
-    if work is None:
-        return False
-    try:
-        work.result(POLL_SECONDS)
-    except FutureTimeoutError:
-        return False
-    return True
 
 
 def _convert(saved: Path, folder: Path) -> None:

@@ -18,19 +18,21 @@ from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.storage.disk import refused_writes_told
-from srdist.storage.files import ASIDE, write_text
+from srdist.storage.files import ASIDE
 from srdist.storage.tables import MIXTURE, PASSAGES, QUERIES, TASKS, TITLES, TOKENS, TRIE
 from srdist.tracking import Tracker
 from srdist.train.data import Examples
-from srdist.train.device import Rank, gather_objects, sum_over_ranks
-from srdist.train.export import export_model
+from srdist.train.device import Rank, done_by_first, gather_objects, sum_over_ranks
+from srdist.train.export import gathered_weights, save_model
 from srdist.train.forward import token_losses
 from srdist.train.launch import PARENT
 from srdist.train.packing import idle_row, make_row, pack
+from srdist.train.records import forget_after
 from srdist.train.stop import StopRequest
 
 if TYPE_CHECKING:
     import deepspeed
+    import torch
 
 RECORDS = "train/validation.jsonl"
 FOLDER = f"train/validation{ASIDE}"
@@ -53,7 +55,7 @@ class Validation:
         steps: steps of the whole training: the last one is always measured.
 
     Raises:
-        UserError: the run has no trie to retrieve with, or no held-out examples.
+        UserError: the run has no trie to retrieve with.
     """
 
     def __init__(self, config: Config, rank: Rank, tracker: Tracker | None, done: int, steps: int):
@@ -63,7 +65,7 @@ class Validation:
             cure = "run `srdist index` first, or set train.validation.retrieval_steps=0"
             raise UserError("validation retrieves with the trie", file=config.run_dir / TRIE, cure=cure)
         self._path = config.run_dir / RECORDS
-        kept = self._forget_after(done) if rank.is_first else []
+        kept = forget_after(self._path, done) if rank.is_first else []
         for record in kept:
             self._track(record)
         self._measured: set[int] = set(gather_objects([record["step"] for record in kept], rank)[0])
@@ -88,22 +90,24 @@ class Validation:
         return True
 
     def _retrieve(self, engine: deepspeed.DeepSpeedEngine, stop: StopRequest) -> dict[str, Any]:
-        """Export the weights aside, have rank 0 retrieve with them while the others wait, and remove them."""
-        folder, found = self.config.run_dir / FOLDER, {}
+        """Gather the weights, have rank 0 save them aside and retrieve with them; return its figures there."""
+        weights = gathered_weights(engine, self.rank, frozen=self.config.train.lora is None)
+        return done_by_first(lambda: self._retrieve_with(engine.module, weights, stop), self.rank) or {}
+
+    def _retrieve_with(
+        self, model: torch.nn.Module, weights: dict[str, torch.Tensor], stop: StopRequest
+    ) -> dict[str, Any]:
+        folder = self.config.run_dir / FOLDER
         try:
             with refused_writes_told(self.config.run_dir):
-                if self.rank.is_first:
-                    _make_run(self.config, folder)
-                export_model(engine, self.config.model_copy(update={"output": folder}), self.rank)
-                if self.rank.is_first:
-                    found = run_program(folder, self.settings.queries, 60 * self.settings.minutes, stop)
+                _make_run(self.config, folder)
+                save_model(model, weights, self.config.model_copy(update={"output": folder}))
+                return run_program(folder, self.settings.queries, 60 * self.settings.minutes, stop)
         except UserError as error:
-            found = {"error": str(error)}
             logger.warning("validation failed, training goes on: %s", error)
-        if self.rank.is_first:
+            return {"error": str(error)}
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
-        gather_objects(None, self.rank)
-        return found
 
     def _write(self, record: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,16 +118,6 @@ class Validation:
     def _track(self, record: dict[str, Any]) -> None:
         if self.tracker:
             self.tracker.log({f"validation/{name}": value for name, value in record.items()})
-
-    def _forget_after(self, done: int) -> list[dict[str, Any]]:
-        """Remove the records of later steps, which will be measured again; return those that are left."""
-        if not self._path.exists():
-            return []
-        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        records = {line: json.loads(line) for line in lines if line.endswith("\n")}
-        kept = {line: record for line, record in records.items() if record["step"] <= done}
-        write_text(self._path, "".join(kept))
-        return list(kept.values())
 
 
 def held_out_loss(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> dict[str, float]:

@@ -65,11 +65,12 @@ def build_passages(run_dir: Path, partition: int, partitions: int, about: dict[s
 
 
 def is_built(run_dir: Path, partition: int, partitions: int, about: dict[str, Any]) -> bool:
-    """Tell whether the file of `build_passages` is there, made with the same arguments."""
+    """Tell whether the file of `build_passages` is there and whole, made with the same arguments."""
     path = partition_path(run_dir / TRIE, partition, partitions)
-    if not path.exists():
+    try:
+        made = open_arrays(path, _ARRAYS)[1]
+    except UserError:
         return False
-    made = open_arrays(path, _ARRAYS)[1]
     return made == {**about, "partition": partition, "counts": made["counts"]}
 
 

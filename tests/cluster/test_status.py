@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from srdist.cluster.jobs import Job, write_jobs
 from srdist.cluster.status import cancel, job_statuses, last_record, stage_states
 from srdist.cluster.submit import submit
 from tests.cluster.slurm_stub import write_finished
@@ -56,17 +57,30 @@ def test_a_job_that_slurm_has_forgotten_is_known_by_its_stages(submitted, slurm)
     assert states == ["COMPLETED", "COMPLETED", "UNKNOWN", "CANCELLED"]
 
 
+def test_a_cell_that_slurm_has_forgotten_is_known_by_its_own_stages(tmp_path, slurm):
+    names = ("full-10-0", "short-10-0", "full-20-0")
+    write_jobs(tmp_path / "slurm", [Job(name, 1, ("report",), str(tmp_path / "log")) for name in names])
+    for name in names[:2]:
+        write_finished(tmp_path / "cells" / name, "report", {})
+    statuses = job_statuses(tmp_path)
+    assert [item.state.state for item in statuses] == ["COMPLETED", "COMPLETED", "UNKNOWN"]
+    assert not any(item.said for item in statuses)
+
+
 def test_stages_are_done_begun_or_to_do(config):
     write_finished(config.run_dir, "prepare", {})
     write_finished(config.run_dir, ".index.pending", {})
     assert stage_states(config.run_dir, STAGES[:3]) == {"prepare": "done", "index": "begun", "train": "to do"}
 
 
-def test_the_last_whole_record_counts(config):
+@pytest.mark.parametrize("length", [300, 10_000])
+def test_the_last_whole_record_counts(config, length):
     assert last_record(config.run_dir) is None
     path = config.run_dir / "train/metrics.jsonl"
     path.parent.mkdir(parents=True)
-    path.write_text("".join(json.dumps({"step": step, "filler": "x" * 300}) + "\n" for step in range(50)) + '{"step":')
+    path.write_text(
+        "".join(json.dumps({"step": step, "filler": "x" * length}) + "\n" for step in range(50)) + '{"step":'
+    )
     assert last_record(config.run_dir)["step"] == 49
 
 

@@ -90,6 +90,16 @@ def test_a_stage_made_with_other_settings_is_refused_with_the_difference(config,
     assert slurm.called("sbatch") == []
 
 
+def test_a_stage_begun_with_other_settings_is_refused_and_with_the_same_submitted(config, slurm):
+    path = config.run_dir / "manifests/.prepare.pending.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"settings": {"seed": 7}, "inputs": {"corpus": "abc"}, "seconds": 1.5}))
+    with pytest.raises(UserError, match="holds a prepare stage made differently: seed was 7, is 0 --"):
+        submit(config, STAGES)
+    assert slurm.called("sbatch") == []
+    assert submit(config.model_copy(update={"seed": 7}), STAGES)[0].name == "prepare"
+
+
 def test_settings_in_lists_are_compared_without_what_the_stage_left_out(config):
     documents = [{"format": "beir"}]  # a stage records no paths
     write_finished(config.run_dir, "prepare", {"corpus": {"documents": documents}})

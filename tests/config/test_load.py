@@ -99,6 +99,7 @@ def test_a_saved_config_reads_back_equal(config_file, tmp_path):
         ("retreive.titles=1", "unknown key retreive -- did you mean retrieve?"),
         ("train.learning_rate=fast", "train.learning_rate: "),
         ("train.learning_rate=-1", "train.learning_rate: "),
+        ("seed=-1", "seed: Input should be greater than or equal to 0"),
         ("corpus.documents=[{format: xml, path: a}]", "corpus.documents.0.format: "),
         ("corpus.documents=[{format: jsonl, paths: a}]", "did you mean path?"),
         ("retrieve.title_beams=1", "title_beams and passage_beams must be at least"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srdist.decode import SelfRetriever, decoding
-from srdist.decode.shards import find_below, find_titles, merge_passages, merge_titles, title_range
+from srdist.decode.shards import find_below, find_titles, merge_facts, merge_passages, merge_titles, title_range
 from srdist.decode.title_shard import level_of
 from tests.decode.test_search import CORPUS
 from tests.decode.tiny_run import QUERIES_TEXT, make_run
@@ -100,3 +100,10 @@ def test_log_probabilities_of_titles_are_those_of_the_search(retriever):
     (logprobs,) = retriever.title_logprobs(["red?"], [[title.title for title in found.titles]])
     assert logprobs == pytest.approx([title.logprob for title in found.titles], abs=1e-4)
     assert retriever.title_logprobs(["red?", "blue?"], [[], []]) == [[], []]
+
+
+def test_a_batch_takes_as_long_as_all_its_parts():
+    titles = [{"batch": n, "queries": 2, "seconds": 1.5, "memory_mb": 100.0 + n, "expansions": 7} for n in range(2)]
+    passages = [{"batch": n, "queries": 2, "seconds": 0.25, "memory_mb": 90.0, "assessed": 3} for n in range(2)]
+    expected = {"batch": 4, "queries": 2, "seconds": 3.5, "memory_mb": 101.0, "expansions": 14, "assessed": 6}
+    assert merge_facts(4, titles + passages) == expected

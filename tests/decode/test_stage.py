@@ -77,8 +77,9 @@ def test_results_hold_all_titles_and_passages_found_and_what_was_missed(run):
         assert line["missed_titles"] == []  # the queries of this run have no gold
 
 
-def test_times_are_beside_the_results(run):
-    config = run()
+@pytest.mark.parametrize("shards", [1, 2])
+def test_times_of_each_batch_are_beside_the_results(run, shards):
+    config = run(shards=shards)
     stage.retrieve(config)
     times = records(config.run_dir / stage.RETRIEVE_TIMES)
     assert [line["batch"] for line in times] == [0, 1, 2, 3]

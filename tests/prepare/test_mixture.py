@@ -16,6 +16,7 @@ from srdist.prepare.passage_tables import PassageTables
 from srdist.prepare.questions import QuestionWriter, write_questions
 from srdist.prepare.questions import read_questions as read_written
 from srdist.prepare.stage import prepare
+from srdist.storage.manifest import Manifest, write_manifest
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import TASKS, read_queries
 from srdist.templates import load_tokenizer, writing_text
@@ -274,3 +275,14 @@ def test_hard_negatives_are_those_that_bm25_ranks_first(prepared, tmp_path):
         assert len(chosen) == 2 and place not in chosen
     unranked = [Negatives(far_only, tables, {}).choose(resolved, place, phase, epoch) for epoch in range(8)]
     assert len({tuple(chosen) for chosen in unranked}) > 1
+
+
+def test_bm25_ranks_the_tables_that_are_being_made_and_no_corpus_that_grew_from_others(prepared, tmp_path):
+    config, _ = prepared
+    resolved, _ = gold_of(config, PassageTables(config.run_dir))
+    for table in ("titles", "passages", "tokens"):
+        (tmp_path / table).symlink_to(config.run_dir / table)
+    write_manifest(tmp_path / "growth", Manifest("index", {"folder": "000001", "corpus": {}}, {}), ())
+    for run_dir, name in ((config.run_dir, "first"), (tmp_path, "again")):
+        mine_negatives(run_dir, tmp_path / name, config, [resolved])
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()

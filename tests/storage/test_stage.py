@@ -99,6 +99,31 @@ def test_interrupted_work_is_taken_up_again(tmp_path):
     assert not (tmp_path / "work").exists()
 
 
+def test_what_killed_writers_left_is_removed(tmp_path):
+    left = [tmp_path / name for name in ("out/file.host.7.aside", "out/half.aside", "list.jsonl.host.7.aside")]
+    others = tmp_path / "list.jsonl.gz"
+
+    def goes_on():
+        left[1].mkdir(parents=True)
+        for path in (left[0], left[1] / "file", left[2], others):
+            path.write_text("half")
+        return writer(tmp_path, [])()
+
+    Stage(tmp_path, "count", {}, {}, outputs=("out", "list.jsonl")).run(goes_on)
+    assert [path.exists() for path in (*left, others)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("record", ["count.json", ".count.pending.json"])
+def test_a_damaged_record_is_named_and_overwrite_mends_it(tmp_path, record):
+    calls = []
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / record).write_text("{")
+    with pytest.raises(UserError, match=f"{record} is damaged -- pass --overwrite"):
+        stage(tmp_path).run(writer(tmp_path, calls))
+    stage(tmp_path).run(writer(tmp_path, calls), overwrite=True)
+    assert calls == [1] and read_manifest(tmp_path, "count").counts == {"rows": 7}
+
+
 def test_interrupted_work_of_another_config_is_refused(tmp_path):
     def dies():
         raise KeyboardInterrupt

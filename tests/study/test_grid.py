@@ -88,3 +88,8 @@ def test_names_and_folders_are_taken_as_they_are(write, tmp_path):
 def test_an_override_is_a_text(write):
     with pytest.raises(UserError, match="should be a text of the form section.key=value"):
         write(variants=[{"name": "full", "set": [{"retrieve.titles": 1}]}])
+
+
+def test_a_seed_below_zero_is_refused_in_the_study_itself(write):
+    with pytest.raises(UserError, match=r"study.yaml: seeds.1: Input should be greater than or equal to 0"):
+        write(seeds=[0, -1])

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from srdist.train.checkpoint import checkpoints
+from srdist.train.checkpoint import _remove_others, checkpoints
 from srdist.train.plan import make_plan
 from tests.train.ranks import (
     SHIPPED,
@@ -68,6 +68,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(again, two_ranks
     assert f"checkpoint {newest} is damaged (engine/{damaged.name}) and not used" in log_of(again).read_text()
     assert records(again) == records(two_ranks)
     assert weights(again) == weights(two_ranks)
+
+
+@pytest.mark.parametrize(("keep", "left"), [(1, [100]), (2, [50, 100]), (9, [1, 50, 100])])
+def test_later_checkpoints_do_not_count_among_those_to_keep(tmp_path, keep, left):
+    """They were damaged: training went on before them."""
+    for step in (1, 50, 100, 200, 300):
+        (tmp_path / f"step-{step:06d}").mkdir()
+    _remove_others(tmp_path / "step-000100", keep)
+    assert [path.name for path in checkpoints(tmp_path)] == [f"step-{step:06d}" for step in left]
 
 
 def test_a_file_that_the_disk_refuses_leaves_the_checkpoint_before(again, two_ranks):

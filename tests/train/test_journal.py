@@ -18,6 +18,5 @@ def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch
     lines = [json.dumps({"step": step}) + "\n" for step in range(1, 5)]
     metrics_path(tmp_path).parent.mkdir(parents=True)
     metrics_path(tmp_path).write_text("".join(lines))
-    state = {"meter": Meter().state, "metrics_bytes": len("".join(lines[:3]))}
-    Journal(config, Rank(0, 1, 0), None, None, state)
+    Journal(config, Rank(0, 1, 0), None, None, 3, {"meter": Meter().state})
     assert told == [{"step": 1}, {"step": 2}, {"step": 3}]

@@ -76,19 +76,23 @@ def test_a_loss_that_is_not_finite_stops_the_training():
 def test_records_after_the_checkpoint_are_removed(tmp_path):
     path = tmp_path / "metrics.jsonl"
     file = MetricsFile(path, 0)
-    file.write({"step": 1})
-    size = file.synced_size()
-    file.write({"step": 2})
+    for step in range(1, 4):
+        file.write({"step": step})
     file.close()
-    file = MetricsFile(path, size)
-    file.write({"step": 2})
+    with open(path, "a") as lines:
+        lines.write('{"step": 4, "lo')  # cut off by a kill
+    file = MetricsFile(path, 2)
+    assert file.kept == [{"step": 1}, {"step": 2}]
+    file.write({"step": 3})
     file.close()
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3]
 
 
-def test_a_file_that_was_removed_is_begun_again(tmp_path, caplog):
-    file = MetricsFile(tmp_path / "metrics.jsonl", 100)
-    assert "0 bytes of 100" in caplog.text
-    file.write({"step": 9})
-    assert file.records() == [{"step": 9}]
-    file.close()
+def test_a_file_that_was_removed_is_begun_again(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    for step in range(100, 103):  # killed after each step, at a checkpoint of step 100
+        file = MetricsFile(path, 100)
+        assert file.kept == ([{"step": 100}] if step > 100 else [])
+        file.write({"step": step})
+        file.close()
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [100, 102]

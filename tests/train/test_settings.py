@@ -32,7 +32,7 @@ def test_batch_sizes_types_and_clipping_come_from_the_config(tmp_path):
 
 
 def test_auto_counts_as_absent(tmp_path):
-    content = {**ZERO, "gradient_accumulation_steps": "auto", "bf16": {"enabled": "auto"}}
+    content = {**ZERO, "gradient_accumulation_steps": "auto", "bf16": {"enabled": "auto"}, "fp16": "auto"}
     filled = settings(tmp_path, content, rows_per_step=3)
     assert filled["gradient_accumulation_steps"] == 3
     assert filled["bf16"] == {"enabled": False}
@@ -105,6 +105,27 @@ def test_the_place_of_a_syntax_error_is_named(tmp_path):
         settings(tmp_path, '{\n"a": 1,\n}')
     with pytest.raises(UserError, match="a DeepSpeed configuration is a JSON object"):
         settings(tmp_path, "[]")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"bf16": True}, "bf16 is true"),
+        ({"checkpoint": "folder"}, 'checkpoint is "folder"'),
+        ({"zero_optimization": True}, "zero_optimization is true"),
+        ({"zero_optimization": {"offload_optimizer": None}}, "zero_optimization.offload_optimizer is null"),
+    ],
+)
+def test_what_must_be_an_object_is_named(tmp_path, content, what):
+    with pytest.raises(UserError, match=rf"deepspeed.json: {what}, but must be an object -- write \{{...\}}"):
+        settings(tmp_path, content)
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path):
+    path = tmp_path / "deepspeed.json"
+    path.write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(UserError, match="deepspeed.json: not valid UTF-8"):
+        deepspeed_settings(make_config(tmp_path, "/base", path), 1)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

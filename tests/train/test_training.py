@@ -5,12 +5,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from srdist.errors import UserError
-from srdist.storage.manifest import read_manifest
+from srdist.storage.manifest import Manifest, read_manifest, write_manifest
 from srdist.train.attention import register_packed_attention
 from srdist.train.engine import parameter_groups
 from srdist.train.plan import make_plan
 from srdist.train.schedule import learning_rate
-from srdist.train.stage import train
+from srdist.train.stage import train, train_stage
 from tests.train.ranks import fork, losses, records, train_ranks
 from tests.train.tiny_run import make_run
 
@@ -107,6 +107,23 @@ def test_a_changed_setting_is_refused(one_rank):
     changed = one_rank.model_copy(update={"seed": 1})
     with pytest.raises(UserError, match="seed was 0, is 1"):
         train(changed)
+
+
+def test_another_mixture_than_the_prepared_one_is_refused(base, tmp_path):
+    config = make_run(tmp_path / "run", base)
+    prepared = config.mixture.model_dump(mode="json")
+    for changed, key in [
+        ({**prepared, "phases": prepared["phases"][:1]}, "phases"),
+        ({**prepared, "held_out_queries": 7}, "held_out_queries 7, in the config it is 0"),
+        ({**prepared, "views": {**prepared["views"], "title_share": 0.9}}, "title_share 0.9"),
+        ({**prepared, "views": {**prepared["views"], "question_model": "/elsewhere"}}, None),
+    ]:
+        write_manifest(config.run_dir, Manifest("prepare", {"mixture": changed}, inputs={}), ["mixture"])
+        if key:
+            with pytest.raises(UserError, match=f"prepared with {key}.*srdist prepare"):
+                train_stage(config)
+        else:
+            train_stage(config)
 
 
 def test_a_mistake_seen_by_a_rank_reaches_the_user_as_one_line(base, tmp_path):

@@ -15,8 +15,10 @@ from srdist.errors import REQUEUE, UserError
 from srdist.storage.manifest import Manifest, write_manifest
 from srdist.train import validation
 from srdist.train.device import Rank
+from srdist.train.plan import make_plan
 from srdist.train.stage import train
 from tests.tiny_run import digests
+from tests.train.ranks import train_ranks
 from tests.train.tiny_run import make_base, make_run, write_mixture
 
 TRAIN = "import sys; from srdist.config import load_config; from srdist.train.stage import train; "
@@ -90,6 +92,17 @@ def test_the_model_is_the_same_with_validation_interrupted_and_failing(tmp_path,
     assert [record["step"] for record in found if "error" in record] == [*range(12, steps, 12), steps]
     assert "the process ended with code" in found[-1]["error"]
     assert not (validated.run_dir / validation.FOLDER).exists()
+
+
+@pytest.mark.slow
+def test_two_ranks_go_on_after_a_retrieval_that_failed(tmp_path):
+    config = run_with_held_out(tmp_path / "run", make_base(tmp_path / "base"), retrieval_steps=12)
+    (config.run_dir / "trie").mkdir()
+    train_ranks(config, 2)
+    found = records(config)
+    assert [record["step"] for record in found] == [12, make_plan(config).steps]
+    assert all("the process ended with code" in record["error"] for record in found)
+    assert not (config.run_dir / validation.FOLDER).exists()
 
 
 def test_a_retrieval_needs_the_trie(tmp_path):

@@ -67,6 +67,17 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path, base: Path) -> No
     assert counts["bytes"] == sum(map(len, contents(tmp_path / "1").values()))
 
 
+def test_a_part_that_is_not_whole_is_built_again(tmp_path: Path, base: Path) -> None:
+    write_tables(tmp_path, random_corpus())
+    build_index(config(tmp_path, base))
+    before = contents(tmp_path)
+    manifest_path(tmp_path, "index").unlink()
+    part = sorted((tmp_path / TRIE).glob("part-*"))[1]
+    part.write_bytes(part.read_bytes()[:100])
+    build_index(config(tmp_path, base))
+    assert contents(tmp_path) == before
+
+
 def test_it_goes_on_after_a_kill_and_does_nothing_twice(tmp_path: Path, base: Path) -> None:
     write_tables(tmp_path, random_corpus())
     first = build_index(config(tmp_path, base))

@@ -1,0 +1,20 @@
+"""Files of JSON records that grow with a training: each step has one, whatever was killed and resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from srdist.storage.files import write_text
+
+
+def forget_after(path: Path, step: int) -> list[dict[str, Any]]:
+    """Remove the records of later steps, which will come again, and a line that a kill cut off; return the others."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    records = {line: json.loads(line) for line in lines if line.endswith("\n")}
+    kept = {line: record for line, record in records.items() if record["step"] <= step}
+    write_text(path, "".join(kept))
+    return list(kept.values())
