@@ -10,6 +10,7 @@ import numpy as np
 from srdist.config.schema import Config
 from srdist.storage.files import write_json
 from srdist.tracking import open_tracker
+from srdist.train.checkpoint import Checkpoint
 from srdist.train.device import Rank
 from srdist.train.flops import ModelSize, device_peak
 from srdist.train.metrics import Meter, MetricsFile
@@ -33,21 +34,18 @@ class Journal:
 
     Args:
         size: of the model, for its operations per step.
-        done: steps of the checkpoint that training goes on from.
-        state: what that checkpoint kept; None at the beginning.
+        checkpoint: the one that training goes on from; None at the beginning.
     """
 
-    def __init__(
-        self, config: Config, rank: Rank, plan: Plan, size: ModelSize, done: int, state: dict[str, Any] | None
-    ):
+    def __init__(self, config: Config, rank: Rank, plan: Plan, size: ModelSize, checkpoint: Checkpoint | None):
         peak = device_peak(config.train, rank)
         self.config, self.plan, self.meter = config, plan, Meter(size, peak and peak * rank.ranks)
-        if state:
-            self.meter.restore(state["meter"])
-        self.last: dict[str, Any] = (state or {}).get("last", {})
+        if checkpoint:
+            self.meter.restore(checkpoint.state["meter"])
+        self.last: dict[str, Any] = checkpoint.state["last"] if checkpoint else {}
         self._file = self.tracker = None
         if rank.is_first:
-            self._file = MetricsFile(metrics_path(config.run_dir), done)
+            self._file = MetricsFile(metrics_path(config.run_dir), checkpoint.step if checkpoint else 0)
             self.tracker = open_tracker(config, STAGE)
             for record in self._file.kept:  # a killed job may have lost what its tracker had not written yet
                 self.tracker.log(record)

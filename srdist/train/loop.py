@@ -49,8 +49,8 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     engine = make_engine(config, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))
     if checkpoint:
         load_checkpoint(engine, checkpoint, rank)
-    done, state = (checkpoint.step, checkpoint.state) if checkpoint else (0, None)
-    journal = Journal(config, rank, plan, model_size(engine.module), done, state)
+    journal = Journal(config, rank, plan, model_size(engine.module), checkpoint)
+    done = checkpoint.step if checkpoint else 0
     validation = Validation(config, rank, journal.tracker, done, plan.steps)
     saved_at, minutes = time.monotonic(), config.train.checkpoint_minutes
 

@@ -4,6 +4,7 @@ import json
 
 from srdist.tracking.tracker import OwnFiles
 from srdist.train import journal
+from srdist.train.checkpoint import Checkpoint
 from srdist.train.device import Rank
 from srdist.train.journal import Journal, metrics_path
 from srdist.train.metrics import Meter
@@ -18,5 +19,6 @@ def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch
     lines = [json.dumps({"step": step}) + "\n" for step in range(1, 5)]
     metrics_path(tmp_path).parent.mkdir(parents=True)
     metrics_path(tmp_path).write_text("".join(lines))
-    Journal(config, Rank(0, 1, 0), None, None, 3, {"meter": Meter().state})
+    state = {"meter": Meter().state, "last": {}}
+    Journal(config, Rank(0, 1, 0), None, None, Checkpoint(tmp_path, 3, 1, False, state))
     assert told == [{"step": 1}, {"step": 2}, {"step": 3}]
