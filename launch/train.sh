@@ -3,10 +3,10 @@
 set -euo pipefail
 config=${1:?usage: launch/train.sh CONFIG [RANKS] [options of srdist train]}
 shift
-ranks=auto
+ranks=()
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then
-    ranks=$1
+    ranks=(--set "train.processes=$1")
     shift
 fi
 "$(dirname "$0")/setup.sh"
-exec "$(dirname "$0")/../.venv/bin/srdist" train "$config" --set "train.processes=$ranks" "$@"
+exec "$(dirname "$0")/../.venv/bin/srdist" train "$config" "${ranks[@]}" "$@"

@@ -188,15 +188,19 @@ def writing_text(templates: TemplatesConfig, title: str, text: str) -> str:
 
 
 def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
-    """Load a model's tokenizer from a folder, or from the hub where `base` names a hub model.
+    """Load a model's fast tokenizer from a folder, or from the hub where `base` names a hub model.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it has no fast form.
     """
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(base, local_files_only=base.startswith("/"))
+        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=base.startswith("/"))
     except (OSError, ValueError) as error:
         cure = "check model.base; launch/quickstart.sh makes the quickstart's base model"
         raise UserError(f"cannot load a tokenizer ({str(error).splitlines()[0]})", file=base, cure=cure) from None
+    if not tokenizer.is_fast:
+        what = f"a fast tokenizer is needed, {type(tokenizer).__name__} is none"
+        raise UserError(what, file=base, cure="choose a model.base whose tokenizer has a tokenizer.json")
+    return tokenizer

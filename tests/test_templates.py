@@ -95,3 +95,11 @@ def test_token_type_follows_the_vocabulary(segments):
 def test_a_tokenizer_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot load a tokenizer"):
         load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_without_a_fast_form_is_refused(tmp_path):
+    from transformers import ByT5Tokenizer
+
+    ByT5Tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="a fast tokenizer is needed, ByT5Tokenizer is none -- choose a model.base"):
+        load_tokenizer(str(tmp_path))

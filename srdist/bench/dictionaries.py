@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,8 @@ from srdist.storage.files import written_aside
 DICTIONARIES = ("gcide", "wn", "foldoc")
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ABOUT = ("00-database", "00database")
+_UNREADABLE = (OSError, EOFError, zlib.error)
+"""what reading a gzip file raises: it is missing or none, ends too early, or is damaged"""
 
 
 def entries(folder: Path, name: str) -> list[dict[str, str]]:
@@ -41,7 +44,7 @@ def entries(folder: Path, name: str) -> list[dict[str, str]]:
     try:
         lines = index.read_text(encoding="utf-8").splitlines()
         data = gzip.decompress(texts.read_bytes())
-    except OSError as error:
+    except _UNREADABLE as error:
         cure = f"install Debian's dict-{name}, or name the folder with --dictd"
         raise UserError(f"cannot read a dictionary ({error})", file=folder, cure=cure) from None
     headwords: dict[tuple[int, int], list[str]] = {}
@@ -76,17 +79,21 @@ def _paragraphs(text: str) -> str:
 def corpus(enwiki: Path, dictd: Path, documents: int) -> Iterator[str]:
     """Give the lines of a corpus: the encyclopedia's documents, then entries from all over the dictionaries.
 
+    The dictionaries are read only where the encyclopedia has too few documents.
+
     Raises:
         UserError: a file cannot be read, or there are not as many documents.
     """
     try:
         with gzip.open(enwiki, "rt", encoding="utf-8") as file:
             articles = [line.rstrip("\n") for line in file][:documents]
-    except OSError as error:
+    except _UNREADABLE as error:
         raise UserError(f"not a gzip file of documents ({error})", file=enwiki) from None
     yield from articles
-    found = [entry for name in DICTIONARIES for entry in entries(dictd, name)]
     wanted = documents - len(articles)
+    if not wanted:
+        return
+    found = [entry for name in DICTIONARIES for entry in entries(dictd, name)]
     if wanted > len(found):
         what = f"{documents} documents wanted, but only {len(articles) + len(found)} found"
         raise UserError(what, file=dictd, cure="ask for fewer --documents")

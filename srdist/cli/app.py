@@ -40,14 +40,8 @@ Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="override a value: --set train.learning_rate=1e-5")
 ]
 Overwrite = Annotated[bool, typer.Option(help="make again what was made with another config")]
-Debug = Annotated[bool, typer.Option(help="show the traceback of an error")]
 
 _debug = False
-
-
-def _set_debug(debug: bool) -> None:
-    global _debug
-    _debug = debug
 
 
 def _run(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> None:
@@ -63,9 +57,7 @@ def _stage_command(stage: StageCommand) -> None:
         config: ConfigFile,
         set: Overrides = [],
         overwrite: Overwrite = False,
-        debug: Debug = False,
     ) -> None:
-        _set_debug(debug)
         _run(load_config(config, set), (stage,), overwrite)
 
     command.__doc__ = stage.help
@@ -80,9 +72,7 @@ def _index(
     layout: Annotated[str, typer.Option("--format", help="format of that file; see docs/data.md")] = "jsonl",
     remove: Annotated[list[str], typer.Option(metavar="ID", help="remove a document, or those of @FILE")] = [],
     compact: Annotated[bool, typer.Option("--compact", help="write tables and trie as if made afresh")] = False,
-    debug: Debug = False,
 ) -> None:
-    _set_debug(debug)
     config = load_run_or_config(run, set)
     if add is not None or remove or compact:
         change_and_print(config, add, layout, remove, compact)
@@ -97,9 +87,7 @@ def _answer(
     source: Annotated[
         AnswerSource, typer.Option("--from", help="passage to answer from: the best one found, a gold one, or none")
     ] = "top",
-    debug: Debug = False,
 ) -> None:
-    _set_debug(debug)
     from srdist.cli.experiments import answer_and_print
 
     config = load_run_or_config(run, set)
@@ -122,10 +110,8 @@ def run(
     config: ConfigFile,
     set: Overrides = [],
     overwrite: Overwrite = False,
-    debug: Debug = False,
 ) -> None:
     """Do all stages that are not done yet: prepare, index, train, retrieve, answer, baselines, evaluate, report."""
-    _set_debug(debug)
     settings = load_config(config, set)
     _run(settings, STAGES, overwrite)
     from srdist.evaluate.table import print_metrics
@@ -141,22 +127,21 @@ def study(
     cell: Annotated[int | None, typer.Option(min=0, help="run this one cell only: for an array of jobs")] = None,
     list_cells: Annotated[bool, typer.Option("--list", help="print the cells and whether they are finished")] = False,
     submit: Annotated[bool, typer.Option("--submit", help="make each unfinished cell a job of Slurm")] = False,
-    debug: Debug = False,
 ) -> None:
     """Run a grid of experiments (corpus sizes, seeds, variants) and write its tables, figures and page."""
-    _set_debug(debug)
     from srdist.cli.study import study_and_print, submit_and_print
 
     if submit:
+        if list_cells or cell is not None:
+            raise UserError("--submit takes all unfinished cells", cure="leave out --list and --cell")
         submit_and_print(config, set)
         return
     study_and_print(config, set, cell, list_cells)
 
 
 @app.command()
-def tune(run: RunOrConfig, set: Overrides = [], overwrite: Overwrite = False, debug: Debug = False) -> None:
+def tune(run: RunOrConfig, set: Overrides = [], overwrite: Overwrite = False) -> None:
     """Rank what is found for held-out training queries by every form of the score; print the best ones."""
-    _set_debug(debug)
     from srdist.cli.experiments import tune_and_print
 
     tune_and_print(load_run_or_config(run, set), overwrite)
@@ -171,10 +156,8 @@ def assess(
     ] = None,
     set: Overrides = [],
     overwrite: Overwrite = False,
-    debug: Debug = False,
 ) -> None:
     """Measure how well the model rejects passages that do not answer: share rejected, ROC and its area."""
-    _set_debug(debug)
     from srdist.cli.experiments import assess_and_print
 
     assess_and_print(load_run_or_config(run, set), pairs, count, overwrite)
@@ -187,10 +170,8 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, help="passages shown per query")] = 3,
     answers: Annotated[bool, typer.Option("--answers/--no-answers", help="also generate an answer")] = True,
     json: Annotated[bool, typer.Option("--json", help="print one JSON object per query")] = False,
-    debug: Debug = False,
 ) -> None:
     """Answer typed queries from a finished run."""
-    _set_debug(debug)
     from srdist.cli.search import search_and_print
 
     search_and_print(run_dir, queries, k, answers, json)
@@ -207,7 +188,12 @@ def _version(show: bool) -> None:
 
 
 @app.callback()
-def _options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+) -> None:
+    global _debug
+    _debug = debug
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
@@ -225,7 +211,9 @@ def main() -> None:
         if _debug:
             raise
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        console.print(f"[red]failed:[/red] {_escape(what)} -- --debug shows where", soft_wrap=True, highlight=False)
+        console.print(
+            f"[red]failed:[/red] {_escape(what)} -- `srdist --debug ...` shows where", soft_wrap=True, highlight=False
+        )
         sys.exit(1)
 
 

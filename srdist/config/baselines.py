@@ -32,7 +32,9 @@ class BaselinesConfig(Section):
 
 
 class EvaluateConfig(Section):
-    measures: list[str] = ["Success@1", "Success@5", "RR@5", "R@1", "R@10", "nDCG@10", "RR@100"]
+    measures: list[str] = Field(
+        default=["Success@1", "Success@5", "RR@5", "R@1", "R@10", "nDCG@10", "RR@100"], min_length=1
+    )
     """measures in the notation of ir_measures; Success@k is Hits@k, RR@k is MRR@k, R@k is Recall@k"""
     against: Baseline = "bm25"
     """baseline that every system is tested against, pairwise over the queries"""

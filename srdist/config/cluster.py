@@ -22,7 +22,7 @@ class SlurmJobConfig(Section):
     """GPUs of every node; training starts one rank on each, or one on every node without any"""
     cpus_per_node: Positive | None = None
     """CPUs of every node; they are divided among its ranks"""
-    time: str | None = Field(default=None, pattern=r"^(\d+-)?\d+(:\d+){0,2}$")
+    time: str | None = Field(default=None, pattern=r"^(\d+-)?\d+(:\d+){0,2}$", coerce_numbers_to_str=True)
     """time limit, as sbatch takes it: minutes, hours:minutes:seconds or days-hours"""
     partition: str | None = None
     """partition instead of the one in site.env"""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from srdist.config.paths import PlacedText
 from srdist.config.schema import Config
 from srdist.config.study import StudyConfig
+from srdist.config.yaml_text import parse_yaml
 from srdist.errors import UserError
 from srdist.storage.files import write_text
 
@@ -57,7 +58,7 @@ def _load(path: Path, overrides: Iterable[str], schema: type[Schema]) -> Schema:
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError("no such config file", file=path, cure="see configs/ for examples") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -72,6 +73,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
     parent = data.pop("extends", None)
     if parent is None:
         return data
+    if not isinstance(parent, str):
+        raise UserError("extends names one file", file=path, cure="let that file extend the others")
     if path.resolve() in seen:
         raise UserError("this file extends itself", file=path)
     return _merged(_read(path.resolve().parent / parent, (*seen, path.resolve())), data)
@@ -100,7 +103,7 @@ def _apply(data: dict, override: str) -> None:
     if not equals or not key:
         raise UserError(f"--set {override!r} is not of the form section.key=value")
     try:
-        value = _placed(yaml.safe_load(text), override.base if isinstance(override, PlacedText) else Path.cwd())
+        value = _placed(parse_yaml(text), override.base if isinstance(override, PlacedText) else Path.cwd())
     except yaml.YAMLError:
         raise UserError(f"--set {override!r}: the value is not valid YAML") from None
     *sections, last = key.split(".")

@@ -75,7 +75,10 @@ def locate(path: Path) -> Path:
     text = str(path)
     if text.startswith(PACKAGE):
         name, _, rest = text.removeprefix(PACKAGE).partition("/")
-        spec = importlib.util.find_spec(name)
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            spec = None
         if spec is None or not spec.submodule_search_locations:
             raise UserError(f"the Python package {name} is not installed", cure=f"pip install --no-deps {name}")
         path = Path(spec.submodule_search_locations[0]) / rest

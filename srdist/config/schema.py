@@ -61,7 +61,13 @@ class TitlesConfig(Section):
     model: ModelName | None = None
     """model that writes titles for documents without one; null takes the text's first words"""
     prompt: str = "Text: {text}\nA short title for this text:"
-    """prompt of that model"""
+    """prompt of that model; {text} is the beginning of the document's text"""
+
+    @model_validator(mode="after")
+    def _the_prompt_has_its_field(self) -> TitlesConfig:
+        if "{text}" not in self.prompt:
+            raise ValueError("corpus.titles.prompt must contain {text}")
+        return self
 
 
 class CorpusConfig(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from srdist.config.paths import locate
 from srdist.config.schema import CorpusConfig, QuerySource
@@ -40,8 +41,8 @@ def read_queries(config: CorpusConfig, bad: BadRecords) -> Iterator[Query]:
     Gold is as the file names it: the document may be missing from the corpus.
 
     Raises:
-        UserError: a file cannot be read or holds no queries, a record is bad and the policy is `stop`,
-            or a query is in both splits.
+        UserError: a file cannot be read or holds no queries, its qrels have a relevant document for none of them,
+            a record is bad and the policy is `stop`, or a query is in both splits.
     """
     splits: dict[bytes, str] = {}
     for source in config.queries:
@@ -55,7 +56,10 @@ def read_queries(config: CorpusConfig, bad: BadRecords) -> Iterator[Query]:
                 continue
             given = True
             yield query
-        _check_given(given, "queries", path, bad)
+        if source.qrels is None:
+            _check_given(given, "queries", path, bad)
+        elif not given:
+            _refuse_qrels(locate(source.qrels), path, bad)
 
 
 def _all_documents(config: CorpusConfig, bad: BadRecords) -> Iterator[Document]:
@@ -102,8 +106,18 @@ def _check_new(query: Query, splits: dict[bytes, str], record: RawRecord) -> Non
 
 def _check_given(given: bool, what: str, path: Path, bad: BadRecords) -> None:
     if not given:
-        skipped = f" ({bad.by_file[str(path)]} bad records)" if bad.by_file[str(path)] else ""
-        raise UserError(f"the file holds no {what}{skipped}", file=path, cure="check `path` and `format` in the config")
+        what = f"the file holds no {what}{_skipped(bad, path)}"
+        raise UserError(what, file=path, cure="check `path` and `format` in the config")
+
+
+def _refuse_qrels(qrels: Path, queries: Path, bad: BadRecords) -> NoReturn:
+    what = f"no usable query of {queries} has a relevant document in this file{_skipped(bad, queries, qrels)}"
+    raise UserError(what, file=qrels, cure="check `path`, `qrels` and `format` in the config, and the relevances")
+
+
+def _skipped(bad: BadRecords, *paths: Path) -> str:
+    count = sum(bad.by_file[str(path)] for path in paths)
+    return f" ({count} bad records)" if count else ""
 
 
 def _digest(identifier: str) -> bytes:

@@ -12,6 +12,8 @@ from srdist.evaluate.records import read_records
 Item = TypeVar("Item")
 SHOWN_CANDIDATES = 3
 EXCERPT_CHARACTERS = 300
+LONGEST_WORD = 50
+"""characters before a cut that are searched for a space; without one (Chinese, Japanese) the cut stays where it is"""
 
 
 def read_examples(run_dir: Path, count: int) -> list[dict[str, Any]]:
@@ -61,10 +63,11 @@ def excerpt(text: str, answers: Iterable[str]) -> list[tuple[str, bool]]:
     start, end = min(spans, default=(0, 0))
     room = max(0, EXCERPT_CHARACTERS - (end - start))
     left = max(0, min(start - room // 2, len(text) - (end - start) - room))
-    left = text.rfind(" ", 0, left) + 1 if left else 0
+    left = text.rfind(" ", max(0, left - LONGEST_WORD), left) + 1 or left
     right = left + max(EXCERPT_CHARACTERS, end - left)
     if right < len(text):
-        right = max(end, text.rfind(" ", left, right))
+        space = text.rfind(" ", right - LONGEST_WORD, right)
+        right = max(end, right if space < 0 else space)
     before = ("… " if left else "") + text[left:start]
     after = text[end:right] + (" …" if right < len(text) else "")
     pieces = [(before, False), (text[start:end], True), (after, False)]

@@ -94,5 +94,5 @@ def _work(config: Config) -> tuple[list[PhaseWork] | None, Corpus | None, str]:
     try:
         corpus = read_corpus(config)
     except UserError as error:
-        return None, None, f"unknown: the corpus cannot be read ({error.what}: {error.file})"
+        return None, None, f"unknown: the corpus cannot be read ({error})"
     return estimated_work(config, corpus), corpus, "estimated from the first documents of the corpus"

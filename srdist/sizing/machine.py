@@ -10,6 +10,7 @@ from srdist.config.gpus import find_gpu, gpu_of_device
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.sizing.memory import GIB
+from srdist.train.launch import number_of_ranks
 
 CUDA_GIB, CUDA_SHARE = 1.5, 0.05
 """kept free on a GPU: CUDA's and NCCL's own memory, and a share for fragmentation"""
@@ -50,18 +51,17 @@ def gpu_machine(gpu: str, nodes: int, gpus_per_node: int) -> Machine:
 
 
 def this_machine(config: Config, nodes: int, ranks_per_node: int | None) -> Machine:
-    """Return nodes like this one: its GPUs, or `train.processes` ranks that share its CPUs and main memory."""
+    """Return nodes like this one, on whose GPUs or CPUs as many ranks train as `srdist train` starts here."""
     import torch
 
-    gpus = torch.cuda.device_count()
-    if gpus:
+    ranks = ranks_per_node or number_of_ranks(config)
+    if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / GIB
         device = torch.cuda.get_device_name(0)
         known = gpu_of_device(device)
         flops, source = (known.bf16_teraflops * 1e12, "data sheet, bfloat16") if known else (None, "unknown")
         reserved = CUDA_GIB + CUDA_SHARE * memory
-        return Machine(device, nodes, ranks_per_node or gpus, memory, reserved, True, *_given(config, flops, source))
-    ranks = ranks_per_node or (1 if config.train.processes == "auto" else config.train.processes)
+        return Machine(device, nodes, ranks, memory, reserved, True, *_given(config, flops, source))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB / ranks
     given = config.train.peak_tflops
     flops = None if given else _measured_flops(config.model.dtype) / ranks

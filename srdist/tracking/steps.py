@@ -7,6 +7,8 @@ from typing import Any
 
 VALIDATION = "validation/"
 """Prefix of a validation's figures: they have their own `validation/step`."""
+AXES = ("step", f"{VALIDATION}step")
+"""Keys that hold the step of a record."""
 
 
 def axis(record: Mapping[str, Any]) -> str:

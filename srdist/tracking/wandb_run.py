@@ -13,7 +13,7 @@ from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.errors import UserError
 from srdist.tracking.lineage import Artifact
 from srdist.tracking.origin import origin
-from srdist.tracking.steps import VALIDATION, axis
+from srdist.tracking.steps import AXES, VALIDATION, axis
 from srdist.tracking.wandb_files import read_history, run_files
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ class WandbRun:
         self._run.define_metric("*", step_metric="step")
         self._run.define_metric(f"{VALIDATION}*", step_metric=f"{VALIDATION}step")
         if online:
-            rows.append({key: self._run.summary.get(key) or 0 for key in ("step", f"{VALIDATION}step")})
-        self._logged = {key: max((row.get(key, 0) for row in rows), default=0) for key in ("step", f"{VALIDATION}step")}
+            rows.append({key: value for key in AXES if (value := self._run.summary.get(key)) is not None})
+        self._logged = {key: max((row.get(key, -1) for row in rows), default=-1) for key in AXES}
         self._row = max([int(row["_step"]) + 1 for row in rows if "_step" in row] + [self._run.step])
 
     def log(self, record: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,17 @@ def test_what_is_missing_is_said(folder: Path) -> None:
     with pytest.raises(UserError, match="not a line of a dictd index") as caught:
         entries(folder, "wn")
     assert caught.value.line == 1
+
+
+def test_an_encyclopedia_with_enough_documents_needs_no_dictionaries(folder: Path, tmp_path: Path) -> None:
+    assert len(list(corpus(folder / "wiki.jsonl.gz", tmp_path / "absent", 10))) == 10
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-10], lambda data: data[:10] + b"\xff" * 20])
+def test_a_damaged_gzip_file_is_named(folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    for file in (folder / "wiki.jsonl.gz", folder / "wn.dict.dz"):
+        file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(UserError, match=r"wiki\.jsonl\.gz: not a gzip file of documents"):
+        list(corpus(folder / "wiki.jsonl.gz", folder, 7))
+    with pytest.raises(UserError, match="cannot read a dictionary"):
+        entries(folder, "wn")

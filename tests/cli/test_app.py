@@ -35,6 +35,8 @@ def test_every_command_explains_itself(stage):
         (["search", "absent"], "absent"),
         (["prepare"], "Missing argument"),
         (["prepaer", "x"], "No such command"),
+        (["study", "study.yaml", "--submit", "--list"], "--submit takes all unfinished cells"),
+        (["study", "study.yaml", "--submit", "--cell", "0"], "--submit takes all unfinished cells"),
     ],
 )
 def test_a_mistake_is_one_message_without_a_traceback(tmp_path, arguments, message):
@@ -45,7 +47,7 @@ def test_a_mistake_is_one_message_without_a_traceback(tmp_path, arguments, messa
 
 
 def test_debug_shows_the_traceback():
-    result = srdist("prepare", "absent.yaml", "--debug")
+    result = srdist("--debug", "plan", "absent.yaml")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
 

@@ -104,10 +104,13 @@ def test_a_saved_config_reads_back_equal(config_file, tmp_path):
         ("corpus.documents=[{format: jsonl, paths: a}]", "did you mean path?"),
         ("retrieve.title_beams=1", "title_beams and passage_beams must be at least"),
         ("templates.title=no field", "templates.title must contain {title}"),
+        ("corpus.titles.prompt=no field", "corpus.titles.prompt must contain {text}"),
         ("mixture.phases=[{name: a}, {name: a}]", "two phases have the same name"),
         ("corpus.documents=[{format: jsonl, path: $NOT_SET_ANYWHERE}]", "NOT_SET_ANYWHERE is not set"),
         ("no-equals-sign", "is not of the form section.key=value"),
         ("train.learning_rate=[", "the value is not valid YAML"),
+        ("evaluate.measures=[]", "evaluate.measures: "),
+        ("cluster.slurm.train.time=soon", "cluster.slurm.train.time: "),
     ],
 )
 def test_a_mistake_is_explained_in_one_line(config_file, change, message):
@@ -124,6 +127,8 @@ def test_a_mistake_is_explained_in_one_line(config_file, change, message):
         ("- a list", "a config is a mapping"),
         (MINIMAL.replace("name: test", ""), "name is missing"),
         (MINIMAL + "extends: broken.yaml", "this file extends itself"),
+        (MINIMAL + "extends: [a.yaml, b.yaml]", "extends names one file"),
+        ("name: a\ntrain: {}\nseed: 1\ntrain: {}", "line 4: not valid YAML: train is there twice"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path, text, message):
@@ -132,6 +137,14 @@ def test_a_broken_file_is_named(tmp_path, text, message):
     with pytest.raises(UserError, match=r"broken\.yaml") as error:
         load_config(path)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("time", ["12:00:00", "06:00:00", "90:00", "120", "1-00:00:00", "'12:00:00'"])
+def test_time_limits_need_no_quotes(config_file, tmp_path, time):
+    config = load_config(config_file, [f"cluster.slurm.train.time={time}"])
+    assert config.cluster.slurm.train.time == time.strip("'")
+    save_config(config, tmp_path / "saved.yaml")
+    assert load_config(tmp_path / "saved.yaml") == config
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -82,6 +82,18 @@ def test_a_source_without_anything_in_it_is_an_error(tmp_path):
         documents_of("jsonl", write_jsonl(path, [{"id": "1"}, {}]), bad=BadRecords("skip"))
 
 
+@pytest.mark.parametrize("judgements", ["", "q1\tp1\t0\n"])
+def test_qrels_without_a_relevant_document_are_named_and_not_the_queries(tmp_path, judgements):
+    path, qrels = write_jsonl(tmp_path / "q.jsonl", [{"_id": "q1", "text": "Who?"}]), tmp_path / "test.tsv"
+    qrels.write_text(judgements)
+    message = r"test\.tsv: no usable query of .*q\.jsonl has a relevant document in this file -- check `path`, `qrels`"
+    with pytest.raises(UserError, match=message):
+        queries_of("beir", path, qrels=qrels)
+    qrels.write_text("q1\tp1\tmuch\nq2\tp1\t1\n")
+    with pytest.raises(UserError, match=r"in this file \(2 bad records\)"):
+        queries_of("beir", path, qrels=qrels, bad=BadRecords("skip"))
+
+
 def test_a_missing_file_is_named_with_a_cure(tmp_path):
     with pytest.raises(UserError, match=r"gone\.jsonl: no such file or folder -- correct the path"):
         documents_of("jsonl", tmp_path / "gone.jsonl")

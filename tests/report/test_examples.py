@@ -39,6 +39,15 @@ def test_long_passage_without_answer_shows_its_beginning():
     assert joined(excerpt(LONG, [])).startswith("word0 word1 ")
 
 
+def test_long_passage_without_spaces_is_cut_between_characters():
+    text = "尼罗河很长，" * 100
+    assert joined(excerpt(text, [])) == text[:300] + " …"
+    assert joined(excerpt("东京 " + text, [])) == "东京 " + text[:297] + " …"
+    pieces = excerpt(text + "东京，" + text, ["东京"])
+    assert ("东京", True) in pieces
+    assert len(joined(pieces)) == 304
+
+
 @given(st.text(max_size=900), st.lists(st.text(max_size=400), max_size=3))
 def test_excerpt_is_a_piece_of_the_passage(text, answers):
     shown = joined(excerpt(text, answers))

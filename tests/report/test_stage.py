@@ -94,6 +94,24 @@ def test_page_shows_the_query_likelihood(tmp_path, monkeypatch):
     assert "log P(t|q) −0.25 log P(q|t,p) −7.50 S −7.7500" in text
 
 
+@pytest.mark.parametrize(
+    ("score", "formula"),
+    [
+        ("product", "S T · S P ."),
+        ("title", "S T ."),
+        ("assessment", "S P ."),
+        ("likelihood", "S T · S P · P(p|q,t)."),
+    ],
+)
+def test_page_says_what_the_score_is(tmp_path, score, formula):
+    make_run(tmp_path)
+    make_trained(tmp_path)
+    config = make_config(tmp_path, retrieve={"score": score})
+    evaluate(config)
+    text = Page(page_of(config)).text
+    assert f"log P(t|q) of the title, P(rejection) of the passage, and S = {formula}" in text
+
+
 def test_page_needs_nothing_from_outside(run):
     page = page_of(run)
     assert not re.search(r"""(src|href|action|data)\s*=|url\(|@import|//[a-z]""", page)

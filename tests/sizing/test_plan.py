@@ -125,6 +125,13 @@ def test_this_machine_without_options(tmp_path):
     assert plan["work"]["hours"] > 0
 
 
+def test_the_plan_of_this_machine_has_the_ranks_that_would_start(tmp_path):
+    for processes, ranks in [("auto", 1), (3, 3)]:
+        config = load_config(make_experiment(tmp_path, train={"processes": processes}))
+        assert choose_machine(config, 1, None, None).ranks_per_node == ranks
+        assert choose_machine(config, 1, 2, None).ranks_per_node == 2
+
+
 def test_ranks_without_rows_spare_no_time(tmp_path, capsys):
     path, hours = make_experiment(tmp_path), {}
     for ranks, rows in [(1, 2), (2, 2), (8, 2), (2, 3)]:
@@ -144,6 +151,13 @@ def test_a_corpus_that_is_elsewhere_leaves_the_memory(tmp_path):
     assert plan["memory_gib"]["total"] > 0
     assert plan["work"]["source"].startswith("unknown: the corpus cannot be read") and plan["work"]["hours"] is None
     assert plan["disk_bytes"]["mixture"] is None
+
+
+def test_a_corpus_in_a_package_that_is_not_installed_is_named_with_its_cure(tmp_path):
+    config = load_config(make_experiment(tmp_path), ["corpus.documents=[{format: jsonl, path: 'package:absent/x'}]"])
+    plan = estimate(config, choose_machine(config, 1, 8, "h100-80g"), 0.4)
+    reason = "the Python package absent is not installed -- pip install --no-deps absent"
+    assert plan["work"]["source"] == f"unknown: the corpus cannot be read ({reason})"
 
 
 def test_contradictions_of_the_deepspeed_file_are_found(tmp_path):

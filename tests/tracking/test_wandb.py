@@ -102,9 +102,9 @@ def test_an_offline_run_can_be_read_back(tmp_path, capfd):
 def test_jobs_that_follow_each_other_write_one_history(tmp_path):
     """The second job goes on from the checkpoint of step 3, which the first, killed after step 5, had passed."""
     settings = config(tmp_path)
-    validation = {"validation/step": 4, "validation/loss": 2.0}
+    base, validation = ({"validation/step": step, "validation/loss": 2.0} for step in (0, 4))
     jobs = [
-        [*({"step": step, "loss": float(step)} for step in range(1, 6)), validation],
+        [base, *({"step": step, "loss": float(step)} for step in range(1, 6)), validation],
         [{"step": 4, "loss": 4.0}, validation, {"step": 5, "loss": 5.0}],
         [{"step": step, "loss": float(step)} for step in range(4, 9)],
     ]
@@ -115,8 +115,8 @@ def test_jobs_that_follow_each_other_write_one_history(tmp_path):
     rows = history(settings)
     assert len(run_files(tmp_path, run_id(settings, STAGE))) == 3
     assert [row["step"] for row in rows if "loss" in row] == list(range(1, 9))
-    assert [row["validation/step"] for row in rows if "validation/step" in row] == [4]
-    assert [row["_step"] for row in rows] == list(range(9))
+    assert [row["validation/step"] for row in rows if "validation/step" in row] == [0, 4]
+    assert [row["_step"] for row in rows] == list(range(10))
 
 
 KILLED_JOB = """
