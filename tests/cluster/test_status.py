@@ -40,8 +40,9 @@ def test_a_failed_job_shows_the_mistake_of_its_rank_and_cancels_what_follows(sub
 
 def test_what_ended_the_command_line_is_the_reason(submitted):
     log = submitted.run_dir / "slurm/logs/train-103.log"
-    log.write_text("--- job 103 (tiny-train), start 1\nfailed: OSError: no space left -- `srdist --debug ...` shows where\n")
-    assert job_statuses(submitted.run_dir)[2].said == "OSError: no space left -- `srdist --debug ...` shows where"
+    said = "OSError: no space left -- `srdist --debug ...` shows where"
+    log.write_text(f"--- job 103 (tiny-train), start 1\nfailed: {said}\n")
+    assert job_statuses(submitted.run_dir)[2].said == said
 
 
 def test_a_failed_job_without_any_log(submitted):
