@@ -153,8 +153,9 @@ def test_a_signal_that_ends_wandb_before_the_training_has_saved_does_not_end_the
     assert done.stdout == "train False\nindex True\n", done.stderr
     assert done.stderr.startswith("Weights & Biases is lost (ConnectionResetError") and done.stderr.count("\n") == 1
     logged(settings, STAGE, [{"step": step} for step in range(1, 30)])  # as a training does that goes on
-    finished(run_files(tmp_path)[-1])
-    rows = [row for path in run_files(tmp_path, run_id(settings, STAGE)) for row in read_history(path)]
+    parts = run_files(tmp_path, run_id(settings, STAGE))
+    finished(parts[-1])
+    rows = [row for path in parts for row in read_history(path)]
     assert [row["step"] for row in rows] == list(range(1, 30))
 
 
