@@ -38,7 +38,7 @@ def rank_with_bm25(
     index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
     index.index(words, show_progress=False)
     id_ranks = np.empty(len(ids), dtype=np.int64)
-    id_ranks[np.argsort(np.asarray(ids))] = np.arange(len(ids))
+    id_ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     for query in queries:
         (asked,) = bm25s.tokenize([query], return_ids=False, **settings)
         known = index.get_tokens_ids(asked)

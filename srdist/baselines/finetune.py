@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEPTH = 30
 """Ranks of BM25's ranking that hard negatives are taken from."""
+DRAWN = 100
+"""Passages drawn at random where BM25 gives too few negatives; some of them hold an answer."""
 SCALE = 20.0
 """Factor on the cosines in the loss: sentence-transformers' default."""
 WARMUP = 0.1
@@ -61,8 +63,8 @@ def make_triples(
         generator = random.Random(f"{seed}\0{question.id}")
         gold = [row_of[identifier] for identifier in question.gold if identifier in row_of]
         hard = negatives((row_of[identifier] for identifier, _ in ranking), gold, question)
-        too_few = len(hard) < config.hard_negatives
-        others = negatives(range(len(passages.ids)), {*gold, *hard}, question) if too_few else []
+        few = min(DRAWN, len(passages.ids)) if len(hard) < config.hard_negatives else 0
+        others = negatives(generator.sample(range(len(passages.ids)), few), {*gold, *hard}, question)
         for row in gold:
             chosen = generator.sample(hard, min(config.hard_negatives, len(hard)))
             chosen += generator.sample(others, min(config.hard_negatives - len(chosen), len(others)))
@@ -81,11 +83,14 @@ def batches(triples: Sequence[Triple], size: int, seed: int, epoch: int) -> Iter
     while waiting:
         batch: dict[int, Triple] = {}
         rest = []
-        for triple in waiting:
-            if len(batch) < size and triple.gold not in batch:
-                batch[triple.gold] = triple
-            else:
+        for place, triple in enumerate(waiting):
+            if len(batch) == size:
+                rest += waiting[place:]
+                break
+            if triple.gold in batch:
                 rest.append(triple)
+            else:
+                batch[triple.gold] = triple
         waiting = rest
         yield list(batch.values())
 

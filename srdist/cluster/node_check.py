@@ -16,8 +16,11 @@ from srdist.config import Config, load_config
 from srdist.errors import UserError
 from srdist.storage.files import write_text
 
-SHARED_SECONDS = 30
-"""How long a file that the first node wrote may need to appear on the others."""
+SHARED_SECONDS = 120
+"""How long a file that the first node wrote may need to appear on the others: NFS remembers for up to 60 s, by default,
+that a file was not there (`acdirmax` in nfs(5))."""
+RANKS_PER_NODE = "SRDIST_RANKS_PER_NODE"
+"""Environment variable by which train.sbatch tells this check, one task a node, how many ranks a node will have."""
 LEAST_FREE_GB = 1.0
 """Free space, in GB (10^9 bytes), below which no job starts."""
 
@@ -58,8 +61,8 @@ def check_gpus(node: str, environment: Mapping[str, str]) -> None:
     if seen != asked:
         what = f"node {node} shows {seen} GPUs, the job asked for {asked}"
         raise UserError(what, cure="correct cluster.slurm.*.gpus_per_node, or the node")
-    ranks = int(environment.get("SLURM_NTASKS_PER_NODE", asked))
-    if ranks not in (1, asked):
+    ranks = int(environment.get(RANKS_PER_NODE) or asked)
+    if ranks != asked:
         what = f"{ranks} tasks on node {node} for {asked} GPUs"
         raise UserError(what, cure="make --ntasks-per-node and --gpus-per-node of the script equal")
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from srdist.baselines.stage import SYSTEM_NAMES, run_path
 from srdist.config.schema import Config
 from srdist.errors import UserError
@@ -69,11 +66,10 @@ def documents_of(run_dir: Path, passages: Iterable[str]) -> dict[str, str]:
         UserError: a passage is not in the corpus.
     """
     wanted = set(passages)
-    values = pa.array(sorted(wanted), type=pa.string())
     found: dict[str, str] = {}
     for table in live_passages(run_dir, ("id", "document")):
-        rows = table.filter(pc.is_in(table["id"], value_set=values))
-        found.update(zip(rows["id"].to_pylist(), rows["document"].to_pylist(), strict=True))
+        pairs = zip(table["id"].to_pylist(), table["document"].to_pylist(), strict=True)
+        found.update((passage, document) for passage, document in pairs if passage in wanted)
     if missing := wanted - found.keys():
         what = f"a run names passage {min(missing)}, which is not in the corpus"
         raise UserError(what, file=run_dir, cure="run `srdist retrieve --overwrite`, and `baselines`")
@@ -101,9 +97,9 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def read_retrievals(run_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return query id -> its line of `retrieve/results.jsonl`."""
-    return {record["query"]: record for record in read_records(run_dir / "retrieve" / "results.jsonl")}
+def read_retrievals(run_dir: Path) -> Iterator[dict[str, Any]]:
+    """Give the records of `retrieve/results.jsonl`, one for each query."""
+    return read_records(run_dir / "retrieve" / "results.jsonl")
 
 
 def read_answers(run_dir: Path, folder: str = "answers") -> dict[str, str]:

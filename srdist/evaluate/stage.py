@@ -79,9 +79,13 @@ def _work(config: Config) -> dict[str, Any]:
         systems[HYBRID] = _hybrid(config, systems)
     document_of = documents_of(run_dir, (p for rankings in systems.values() for ids in rankings.values() for p in ids))
     levels = {name: _levels(rankings, document_of) for name, rankings in systems.items()}
-    retrievals, answers = read_retrievals(run_dir), read_answers(run_dir)
-    titles = {query: [title["title"] for title in record["titles"]] for query, record in retrievals.items()}
-    failures = {query.id: failure_kind(query, retrievals.get(query.id)) for query in queries}
+    answers = read_answers(run_dir)
+    titles: dict[str, list[str]] = {}
+    failures = {query.id: failure_kind(query, None) for query in queries}
+    by_id = {query.id: query for query in queries}
+    for record in read_retrievals(run_dir):  # one at a time: a line has some 50 kB
+        titles[record["query"]] = [title["title"] for title in record["titles"]]
+        failures[record["query"]] = failure_kind(by_id[record["query"]], record)
     kinds = {query.id: naming_kind(query, config.corpus.language) for query in queries}
 
     scores = {name: _scores(config, queries, by_level) for name, by_level in levels.items()}

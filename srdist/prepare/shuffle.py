@@ -18,6 +18,8 @@ from srdist.prepare.partitions import write_tables
 from srdist.progress import progress_bar
 
 WORK = "prepare.work"
+MOST_CHARACTERS = 500_000_000
+"""of text for each partition: up to 4 bytes each in UTF-8, and titles do not fall evenly on partitions"""
 Runner = Callable[..., Iterator[tuple[int, Any]]]
 """`run_tasks`, or something that takes the same arguments"""
 
@@ -27,10 +29,12 @@ def write_chunks(config: Config, bad: BadRecords, counts: Counter[str], run: Run
     chunks: list[Path] = []
 
     def arguments() -> Iterator[tuple]:
-        documents = iter(read_documents(config.corpus, bad))
+        documents, read = iter(read_documents(config.corpus, bad)), 0
         while chunk := list(itertools.islice(documents, config.prepare.chunk_documents)):
             chunks.append(config.run_dir / WORK / f"chunk-{len(chunks):06d}.arrow")
             counts["documents"] += len(chunk)
+            read += sum(len(text) for document in chunk for text in document.paragraphs)
+            _check_room(config, read)
             yield chunks[-1], chunk, config
 
     made = 0
@@ -43,6 +47,18 @@ def write_chunks(config: Config, bad: BadRecords, counts: Counter[str], run: Run
     if not chunks:
         raise UserError("the corpus has no documents", file=config.corpus.documents[0].path)
     return chunks
+
+
+def _check_room(config: Config, characters: int) -> None:
+    """Refuse more text than the strings of a column of the partitions can hold, which is 2 GB each."""
+    one = config.corpus.titles.constant is not None  # documents of one title share a partition
+    partitions = 1 if one else config.prepare.partitions
+    if characters > partitions * MOST_CHARACTERS:
+        what = f"more than {partitions * MOST_CHARACTERS:,} characters of text are too many for {partitions} partitions"
+        cure = (
+            "with corpus.titles.constant all are in one: take a smaller corpus" if one else "raise prepare.partitions"
+        )
+        raise UserError(what, cure=cure)
 
 
 def write_partitions(config: Config, chunks: list[Path], run: Runner = run_tasks) -> Counter[str]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from srdist.errors import UserError
 from srdist.storage.manifest import Manifest, manifest_path, read_manifest, verified_inputs
@@ -136,9 +135,8 @@ def live_passages(run_dir: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 def present(run_dir: Path, column: str, values: Iterable[str]) -> set[str]:
     """Return those of the values that a passage of the corpus has in a column of `live_passages`."""
-    wanted = pa.array(sorted(set(values)), pa.string())
+    wanted = set(values)
     found: set[str] = set()
-    for table in live_passages(run_dir, [column]) if len(wanted) else ():
-        held = table[column]
-        found.update(pc.unique(held.filter(pc.is_in(held, value_set=wanted))).to_pylist())
+    for table in live_passages(run_dir, [column]) if wanted else ():
+        found |= wanted.intersection(table[column].to_pylist())
     return found

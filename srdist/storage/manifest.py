@@ -51,7 +51,7 @@ class Manifest:
         Raises:
             UserError: names the first file that is missing or differs.
         """
-        cure = f"run `srdist {self.stage}` with --overwrite"
+        cure = f"run `{_command(self.stage)} --overwrite`"
         for name, facts in self.files.items():
             path = run_dir / name
             if folders and not name.startswith(folders):
@@ -77,19 +77,26 @@ def read_manifest(run_dir: Path, stage: str) -> Manifest:
     try:
         return Manifest(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UserError(f"stage {stage} has not finished in {run_dir}", cure=f"run `srdist {stage}` first") from None
+        raise UserError(f"stage {stage} has not finished in {run_dir}", cure=f"run `{_command(stage)}` first") from None
     except (ValueError, TypeError) as error:
-        raise UserError(f"not a manifest ({error})", file=path, cure=f"run `srdist {stage} --overwrite`") from None
+        raise UserError(f"not a manifest ({error})", file=path, cure=f"run `{_command(stage)} --overwrite`") from None
 
 
-def verified_inputs(run_dir: Path, stage: str, *folders: str) -> dict[str, str]:
+def _command(stage: str) -> str:
+    return f"srdist {stage.partition('.')[0]}"  # `baselines` makes the stage `baselines.bm25`
+
+
+def verified_inputs(run_dir: Path, stage: str, *folders: str, checksums: bool = True) -> dict[str, str]:
     """Check the files that a finished stage left in some folders; return folder -> digest of its content.
+
+    Args:
+        checksums: whether to read the files, besides their sizes.
 
     Raises:
         UserError: the stage has not finished, or a file is missing or differs from what it wrote.
     """
     manifest = read_manifest(run_dir, stage)
-    manifest.verify(run_dir, *(f"{folder}/" for folder in folders))
+    manifest.verify(run_dir, *(f"{folder}/" for folder in folders), checksums=checksums)
     return {folder: manifest.digest(f"{folder}/") for folder in folders}
 
 

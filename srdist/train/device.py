@@ -26,7 +26,7 @@ class Rank:
     Attributes:
         rank: its number among all.
         ranks: how many there are.
-        local_rank: its number on this machine, which is also its GPU's.
+        local_rank: its number on this machine.
     """
 
     rank: int
@@ -40,10 +40,12 @@ class Rank:
 
     @property
     def device(self) -> torch.device:
-        """The GPU of this rank, or the CPU where there is none."""
+        """The GPU of this rank, the only one where Slurm lets it see no other; the CPU where there is none."""
         import torch
 
-        return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", self.local_rank if torch.cuda.device_count() > 1 else 0)
 
     def memory_gb(self) -> float:
         """Return the most memory in use so far, in GB (10^9 bytes): of the GPU, or of the process."""
@@ -80,7 +82,7 @@ def join_ranks(rank: Rank) -> None:
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")
-    os.environ |= {"RANK": str(rank.rank), "WORLD_SIZE": str(rank.ranks), "LOCAL_RANK": str(rank.local_rank)}
+    os.environ |= {"RANK": str(rank.rank), "WORLD_SIZE": str(rank.ranks), "LOCAL_RANK": str(rank.device.index or 0)}
     if rank.device.type == "cuda":
         torch.cuda.set_device(rank.device)
     deepspeed = import_deepspeed(rank)

@@ -18,6 +18,7 @@ from srdist.train.device import find_rank, join_ranks, leave_ranks
 from srdist.train.launch import PARENT
 from srdist.train.loop import train_rank
 from srdist.train.stage import train_stage
+from srdist.train.stop import STOP_SIGNALS
 
 
 def main(arguments: list[str]) -> int:
@@ -36,9 +37,11 @@ def main(arguments: list[str]) -> int:
             die_with(int(os.environ[PARENT]))
             _train(config)
             return 0
-        stage = train_stage(config)
+        stop_before_training()
+        rank = find_rank()
+        stage = train_stage(config, checksums=rank.is_first)
         stage.check()
-        if find_rank().is_first:
+        if rank.is_first:
             track_stage(config, stage.run(lambda: _train(config)))
         elif not stage.is_done():
             _train(config)
@@ -59,6 +62,12 @@ def _train(config: Config) -> dict[str, object]:
         raise
     leave_ranks()
     return facts
+
+
+def stop_before_training() -> None:
+    """Until the training listens for stop signals, end at one with code 85: there is nothing to save, only to go on."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: leave(REQUEUE))
 
 
 def die_with(parent: int) -> None:

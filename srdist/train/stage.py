@@ -29,8 +29,11 @@ def train(config: Config, *, overwrite: bool = False) -> Manifest:
         return train_stage(config).run(lambda: launch(config), overwrite=overwrite)
 
 
-def train_stage(config: Config) -> Stage:
+def train_stage(config: Config, *, checksums: bool = True) -> Stage:
     """Return the stage; a change of its settings or inputs is refused by `Stage.run`.
+
+    Args:
+        checksums: whether to read the mixture to see that it is unchanged; its size is looked at in any case.
 
     Raises:
         UserError: prepare has not finished or had another config, the mixture is damaged, or base model or DeepSpeed
@@ -46,7 +49,7 @@ def train_stage(config: Config) -> Stage:
     base = input_digests(
         model_files(config.model.base, "base", "model.base"), config.run_dir / "manifests" / ".base.json"
     )
-    inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE), **base}
+    inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE, checksums=checksums), **base}
     _check_mixture(config)
     return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
 

@@ -16,7 +16,7 @@ def test_fewer_gpus_than_asked_for():
 
 
 def test_more_ranks_than_gpus():
-    environment = {"SLURM_GPUS_PER_NODE": "4", "CUDA_VISIBLE_DEVICES": "0,1,2,3", "SLURM_NTASKS_PER_NODE": "8"}
+    environment = {"SLURM_GPUS_PER_NODE": "4", "CUDA_VISIBLE_DEVICES": "0,1,2,3", "SRDIST_RANKS_PER_NODE": "8"}
     with pytest.raises(UserError, match="8 tasks on node g7 for 4 GPUs"):
         check_gpus("g7", environment)
 

@@ -1,4 +1,4 @@
-"""What rank 0 does alone is waited for, however long it takes, and its failure ends the training."""
+"""Which GPU a rank has. What rank 0 does alone is waited for, and its failure ends the training."""
 
 import os
 import time
@@ -10,7 +10,6 @@ from srdist.cluster.rendezvous import free_port
 from srdist.train.device import Rank, done_by_first
 from tests.train.ranks import end_ranks, fork
 
-pytestmark = pytest.mark.slow
 PATIENCE = 3
 
 
@@ -36,11 +35,22 @@ def ended(folder, fails):
     return end_ranks([fork(take_part, number, port, folder, fails) for number in range(2)])
 
 
+@pytest.mark.slow
 def test_the_others_wait_longer_than_they_would_without_a_word(tmp_path):
     assert ended(tmp_path, fails=False) == [0, 0]
     assert [(tmp_path / str(number)).read_text() for number in range(2)] == ["'found'", "None"]
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_first_lets_no_other_go_on(tmp_path):
     assert ended(tmp_path, fails=True)[0] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("seen", "gpu"), [(8, 5), (1, 0)])
+def test_a_rank_that_is_bound_to_one_gpu_has_that(monkeypatch, seen, gpu):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    assert Rank(5, 8, 5).device == torch.device("cuda", gpu)
