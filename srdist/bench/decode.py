@@ -73,7 +73,7 @@ def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figu
 
 
 def _with_run(run_dir: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
-    config = load_config(run_dir / "config.yaml", [f"model.dtype={dtype}", "retrieve.device=cpu"])
+    config = load_config(run_dir, [f"model.dtype={dtype}", "retrieve.device=cpu"])
     retriever = SelfRetriever.load(run_dir, config)
     prompts = [retriever.prompt(row["text"]) for row in read_test_queries(run_dir)[:queries]]
     segments = retriever.segments

@@ -12,7 +12,7 @@ import typer
 from srdist import __version__
 from srdist.cli.bench import bench
 from srdist.cli.cluster import cancel, status, submit
-from srdist.cli.index import change_and_print, load_run_or_config
+from srdist.cli.index import change_and_print
 from srdist.cli.plan import plan
 from srdist.cli.stages import STAGES, StageCommand, run_stages
 from srdist.cli.track import track
@@ -31,9 +31,8 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(track, name="track")
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")]
 RunOrConfig = Annotated[
-    Path, typer.Argument(metavar="CONFIG|RUN", help="the experiment's YAML file, or a run's folder")
+    Path, typer.Argument(metavar="CONFIG|RUN", help="the experiment's YAML file (see configs/), or a run's folder")
 ]
 AnswerSource = Literal["top", "gold", "none"]
 Overrides = Annotated[
@@ -54,7 +53,7 @@ def _run(config: Config, stages: tuple[StageCommand, ...], overwrite: bool) -> N
 
 def _stage_command(stage: StageCommand) -> None:
     def command(
-        config: ConfigFile,
+        config: RunOrConfig,
         set: Overrides = [],
         overwrite: Overwrite = False,
     ) -> None:
@@ -73,7 +72,7 @@ def _index(
     remove: Annotated[list[str], typer.Option(metavar="ID", help="remove a document, or those of @FILE")] = [],
     compact: Annotated[bool, typer.Option("--compact", help="write tables and trie as if made afresh")] = False,
 ) -> None:
-    config = load_run_or_config(run, set)
+    config = load_config(run, set)
     if add is not None or remove or compact:
         change_and_print(config, add, layout, remove, compact)
     else:
@@ -90,7 +89,7 @@ def _answer(
 ) -> None:
     from srdist.cli.experiments import answer_and_print
 
-    config = load_run_or_config(run, set)
+    config = load_config(run, set)
     if source == "top":
         _run(config, tuple(stage for stage in STAGES if stage.name == "answer"), overwrite)
     answer_and_print(config, source, overwrite)
@@ -107,7 +106,7 @@ for _stage in STAGES:
 
 @app.command()
 def run(
-    config: ConfigFile,
+    config: RunOrConfig,
     set: Overrides = [],
     overwrite: Overwrite = False,
 ) -> None:
@@ -144,7 +143,7 @@ def tune(run: RunOrConfig, set: Overrides = [], overwrite: Overwrite = False) ->
     """Rank what is found for held-out training queries by every form of the score; print the best ones."""
     from srdist.cli.experiments import tune_and_print
 
-    tune_and_print(load_run_or_config(run, set), overwrite)
+    tune_and_print(load_config(run, set), overwrite)
 
 
 @app.command()
@@ -160,7 +159,7 @@ def assess(
     """Measure how well the model rejects passages that do not answer: share rejected, ROC and its area."""
     from srdist.cli.experiments import assess_and_print
 
-    assess_and_print(load_run_or_config(run, set), pairs, count, overwrite)
+    assess_and_print(load_config(run, set), pairs, count, overwrite)
 
 
 @app.command()

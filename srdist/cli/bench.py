@@ -83,7 +83,7 @@ def evaluate(
     from srdist.bench.figures import show_figures
     from srdist.config import load_config
 
-    config = load_config(run_dir / "config.yaml").model_copy(update={"output": run_dir.resolve()})
+    config = load_config(run_dir)
     show_figures(f"evaluate: {run_dir}", measure(config, batches=batches, repeats=repeats), json)
 
 

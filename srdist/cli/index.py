@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from srdist.config import Config, load_config
+from srdist.config import Config
 from srdist.config.schema import DocumentSource, Format
 from srdist.errors import UserError
 from srdist.progress import console
@@ -13,14 +13,6 @@ from srdist.storage.manifest import manifest_path
 
 FORMATS = get_args(Format)
 MADE_FROM_THE_CORPUS = ("retrieve", "answer", "baselines", "evaluate", "report")
-
-
-def load_run_or_config(path: Path, overrides: list[str]) -> Config:
-    """Read a config file, or the config of a run's folder."""
-    if not path.is_dir():
-        return load_config(path, overrides)
-    config = load_config(path / "config.yaml", overrides)
-    return config.model_copy(update={"output": path.resolve()})
 
 
 def change_and_print(config: Config, add: str | None, layout: str, remove: list[str], compact: bool) -> None:
@@ -46,7 +38,10 @@ def change_and_print(config: Config, add: str | None, layout: str, remove: list[
     console.print(f"the corpus: {', '.join(shown)}")
     made = [stage for stage in MADE_FROM_THE_CORPUS if manifest_path(config.run_dir, stage).exists()]
     if made:
-        console.print(f"made from the corpus as it was: {', '.join(made)}; `srdist run --overwrite` makes them again")
+        console.print(
+            f"made from the corpus as it was: {', '.join(made)}; "
+            f"`srdist run {config.run_dir} --overwrite` makes them again"
+        )
 
 
 def _ids(remove: list[str]) -> list[str]:

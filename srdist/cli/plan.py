@@ -15,7 +15,9 @@ def plan(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="the experiment's YAML file; see configs/")],
     set: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="override a value")] = [],
     nodes: Annotated[int, typer.Option(min=1, help="machines that train together")] = 1,
-    gpus_per_node: Annotated[int | None, typer.Option(min=1, help="ranks of a machine; none: as this one")] = None,
+    gpus_per_node: Annotated[
+        int | None, typer.Option(min=1, help="ranks of a machine; none: as this one, where --gpu is not given")
+    ] = None,
     gpu: Annotated[str | None, typer.Option(help="kind of GPU, such as h100-80g; none: what is here")] = None,
     mfu: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="share of the peak that is assumed to be reached")

@@ -32,7 +32,13 @@ class _Actor:
 
 
 def run_on_actors(
-    make: Callable[[], Work], batches: Sequence[tuple], *, cpus: int = 1, gpu: bool = False, actors: int | None = None
+    make: Callable[[], Work],
+    batches: Sequence[tuple],
+    *,
+    cpus: int = 1,
+    memory: float = 0,
+    gpu: bool = False,
+    actors: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """Hand batches, in order, to actors; give (index, result) as they finish.
 
@@ -43,6 +49,7 @@ def run_on_actors(
         make: called once in every actor; returns what is called with the values of a batch.
         batches: small; what is large is read by the actors.
         cpus: CPUs that an actor takes.
+        memory: bytes of main memory that it takes, about: without GPUs, no more actors than the cluster has room for.
         gpu: an actor takes one GPU instead, where the cluster has any.
         actors: number of actors; None: as many as fit into the cluster. Never more than batches.
 
@@ -56,7 +63,7 @@ def run_on_actors(
     remote = ray.remote(num_cpus=0 if gpus else cpus, num_gpus=gpus, max_restarts=0)(_Actor)
     pool = _Pool(ray, remote, make, batches)
     try:
-        for _ in range(min(actors or _fitting(ray, cpus, gpus), len(batches))):
+        for _ in range(min(actors or _fitting(ray, cpus, gpus, memory), len(batches))):
             pool.add_actor()
         for _ in batches:
             yield pool.next_result()
@@ -64,7 +71,7 @@ def run_on_actors(
         pool.close()
 
 
-def _fitting(ray: Any, cpus: int, gpus: int) -> int:
+def _fitting(ray: Any, cpus: int, gpus: int, memory: float) -> int:
     """Return how many actors fit into the cluster."""
     has = ray.cluster_resources()
     if gpus:
@@ -72,7 +79,8 @@ def _fitting(ray: Any, cpus: int, gpus: int) -> int:
     if has.get("CPU", 0) < cpus:
         what = f"a worker takes {cpus} CPUs, Ray has {has.get('CPU', 0):g}"
         raise UserError(what, cure="lower retrieve.threads or raise cluster.workers")
-    return int(has["CPU"]) // cpus
+    by_memory = has.get("memory", 0) // memory if memory else has["CPU"]
+    return max(1, int(min(has["CPU"] // cpus, by_memory)))
 
 
 class _Pool:

@@ -22,19 +22,22 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
-    """Read an experiment's YAML file.
+    """Read an experiment's YAML file, or the `config.yaml` of a run's folder, wherever that lies now.
 
     A file may name another one that it `extends`: it then gives only the values that differ.
 
     Args:
-        path: the file; relative paths in it are relative to its folder.
+        path: the file, or the folder; relative paths in a file are relative to its folder.
         overrides: `section.key=value` texts; the value is YAML, its paths relative to the working directory, or to
             the folder of the file that the override stands in.
 
     Raises:
         UserError: the file cannot be read, a key is unknown (names the nearest known one) or a value is wrong.
     """
-    return _load(Path(path), overrides, Config)
+    path = Path(path)
+    if not path.is_dir():
+        return _load(path, overrides, Config)
+    return _load(path / "config.yaml", overrides, Config).model_copy(update={"output": path.resolve()})
 
 
 def load_study(path: Path | str, overrides: Iterable[str] = ()) -> StudyConfig:
@@ -60,7 +63,9 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError("no such config file", file=path, cure="see configs/ for examples") from None
+        raise UserError(
+            "no such config file", file=path, cure="name a file, as those in configs/, or a run's folder"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the config: {error}", file=path) from None
     except yaml.YAMLError as error:

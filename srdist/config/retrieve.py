@@ -58,7 +58,7 @@ class RetrieveConfig(Section):
     forward_tokens: Positive = 512
     """largest number of new tokens in one forward of the assessment, or of the query likelihood"""
     threads: Positive = 1
-    """CPU threads of each worker; there are as many workers as `cluster.workers` allows, or one per GPU"""
+    """CPU threads of each worker; there is one per GPU, else as many as CPUs (`cluster.workers`) and memory allow"""
     answer_tokens: Positive = 16
     """longest answer, in tokens"""
     device: str = "auto"

@@ -79,7 +79,7 @@ class CorpusConfig(Section):
     """keep only some of the documents; null keeps all"""
     titles: TitlesConfig = TitlesConfig()
     language: str = "en"
-    """ISO 639-1 code, for the sentence splitter"""
+    """ISO 639-1 code: sentences, content words of windows, and BM25's stop words and stems follow from it"""
     passage_words: Positive = 200
     """largest number of words of a passage; passages end at sentence ends (the paper: 200)"""
     split_passages: bool = True
@@ -146,7 +146,7 @@ class PrepareConfig(Section):
 
 class TrainConfig(Section):
     deepspeed: ConfigPath
-    """DeepSpeed JSON file: ZeRO stage, offload, communication; batch sizes and types come from here"""
+    """DeepSpeed JSON file: ZeRO stage, offload, communication; batch sizes and data types are set by this config"""
     learning_rate: PositiveFloat = 2e-5
     """peak of the schedule (the paper: 2e-5)"""
     warmup_share: Share = 0.03

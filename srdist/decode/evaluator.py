@@ -14,10 +14,13 @@ from srdist.config import Config
 from srdist.decode.batches import BatchFiles, Record
 from srdist.errors import UserError
 from srdist.progress import progress_bar
+from srdist.storage.tables import MODEL
 
 if TYPE_CHECKING:
     from srdist.decode.retriever import SelfRetriever
 
+MEMORY = 1.5e9
+"""bytes that a worker without a GPU takes besides its model, with the batches of the configs here"""
 Decode = Callable[..., list[Record]]
 """(retriever, a batch's values ...) -> one record for each of its items"""
 Check = Callable[["SelfRetriever"], None]
@@ -95,7 +98,9 @@ def run_batches(
         wants_gpu = config.retrieve.device == "auto" or config.retrieve.device.startswith("cuda")
         with ray_cluster(config.cluster):
             arguments = [(number, *batches[number]) for number in todo]
-            results = run_on_actors(make, arguments, cpus=config.retrieve.threads, gpu=wants_gpu)
+            model = sum(path.stat().st_size for path in (config.run_dir / MODEL).iterdir())
+            memory = MEMORY + 2 * model
+            results = run_on_actors(make, arguments, cpus=config.retrieve.threads, memory=memory, gpu=wants_gpu)
             for index, facts in _shown(results, what, batches, todo):
                 finished[todo[index]] = facts
     return [{"batch": number, **finished[number]} for number in range(len(batches))]

@@ -59,7 +59,7 @@ class SelfRetriever:
             UserError: a stage is missing, or the trie was built for another tokenizer than the model's.
         """
         run_dir = Path(run_dir).resolve()
-        config = (config or load_config(run_dir / "config.yaml")).model_copy(update={"output": run_dir})
+        config = (config or load_config(run_dir)).model_copy(update={"output": run_dir})
         trie = Trie.open(run_dir)
         model = LanguageModel.load(run_dir / MODEL, config.model, config.retrieve.device)
         segments = Segments(config.templates, load_tokenizer(str(run_dir / MODEL)))

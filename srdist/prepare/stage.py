@@ -93,6 +93,7 @@ def _work(config: Config) -> dict[str, Any]:
     check_gold(config.corpus, config.run_dir / MISSING_GOLD)
     with BadRecords(config.corpus.on_bad_record, config.run_dir / QUARANTINE) as bad, ray_cluster(config.cluster):
         queries = list(read_queries(config.corpus, bad))
+        _check_training_queries(config, queries)
         counts.update(write_partitions(config, write_chunks(config, bad, counts)))
         resolved = _write_queries(config, queries)
         counts.update(write_mixture(config, resolved) + write_held_out(config, resolved))
@@ -101,6 +102,17 @@ def _work(config: Config) -> dict[str, Any]:
         counts[f"{split}_queries"] = sum(query.query.split == split for query in resolved)
     counts["queries_without_gold"] = sum(not query.judged for query in resolved)
     return dict(counts)
+
+
+def _check_training_queries(config: Config, queries: list[Query]) -> None:
+    tasks = ("retrievals", "positives", "negatives", "writings")
+    asking = [
+        f"{task} of phase {phase.name}" for phase in config.mixture.phases for task in tasks if getattr(phase, task)
+    ]
+    if asking and not any(query.split == "train" for query in queries):
+        what = f"{asking[0]} are made of training queries, and there are none"
+        cure = "give a source of corpus.queries `split: train` or `hash`, or set the phases' numbers of them to 0"
+        raise UserError(what, cure=cure)
 
 
 def _write_queries(config: Config, queries: list[Query]) -> list[ResolvedQuery]:
