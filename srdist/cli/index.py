@@ -51,7 +51,7 @@ def _ids(remove: list[str]) -> list[str]:
             ids.append(item)
             continue
         try:
-            ids += Path(item[1:]).read_text(encoding="utf-8").split()
+            ids += Path(item[1:]).read_text(encoding="utf-8-sig").split()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"cannot read the ids to remove: {error}", file=item[1:]) from None
     return ids

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from srdist.config import Config
 from srdist.config.load import save_config
+from srdist.errors import UserError
 from srdist.progress import console
+from srdist.storage.disk import refused_writes_told
 from srdist.storage.manifest import manifest_path
 from srdist.tracking import track_stage
 
 if TYPE_CHECKING:
     from srdist.storage.manifest import Manifest
+
+
+OTHER_OUTPUT = "choose another `output`"
 
 
 @dataclass(frozen=True)
@@ -112,18 +119,39 @@ def run_stages(config: Config, stages: tuple[StageCommand, ...], overwrite: bool
         from srdist.evaluate.measures import parse_measures
 
         parse_measures(config.evaluate.measures)
-    table = Table("stage", "made", "where", "time", title=f"{config.name}: {config.run_dir}", title_justify="left")
+    saved = config.run_dir / "config.yaml"
+    _make_folder(config.run_dir, saved)
+    table = Table(
+        "stage", "made", "where", "time", title=escape(f"{config.name}: {config.run_dir}"), title_justify="left"
+    )
     for stage in stages:
         path = manifest_path(config.run_dir, stage.name)
         before = path.stat().st_mtime_ns if path.exists() else None
-        manifest = stage.run(config, overwrite)
-        fresh = path.stat().st_mtime_ns != before
-        save_config(config, config.run_dir / "config.yaml")
-        track_stage(config, manifest)
+        with refused_writes_told(config.run_dir):
+            manifest = stage.run(config, overwrite)
+            fresh = path.stat().st_mtime_ns != before
+            if fresh or not saved.exists():
+                save_config(config, saved)
+            track_stage(config, manifest)
+        if stage.name == "prepare" and stages[-1] is not stage and not manifest.counts["test_queries"]:
+            what, cure = "there are no test queries", "give a source of corpus.queries `split: test` or `split: hash`"
+            raise UserError(what, cure=f"{cure}; without them run prepare, index and train alone")
         made = ", ".join(_made(stage, manifest))
         spent = f"{manifest.seconds / 60:.1f} min" if manifest.seconds >= 60 else f"{manifest.seconds:.1f} s"
         table.add_row(stage.name, made, stage.place, spent if fresh else f"[dim]done before ({spent})[/dim]")
     console.print(table)
+
+
+def _make_folder(folder: Path, saved: Path) -> None:
+    """Make the run's folder, and refuse one that cannot be, or whose config is not a run's."""
+    try:
+        manifests = manifest_path(folder, "").parent
+        if saved.exists() and not manifests.exists():
+            raise UserError("not the config of a run, and would be overwritten", file=saved, cure=OTHER_OUTPUT)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot make the run's folder: {reason}", file=folder, cure=OTHER_OUTPUT) from None
 
 
 def _made(stage: StageCommand, manifest: Manifest) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 from srdist.config.schema import ClusterConfig
 from srdist.errors import UserError
 
+CURE = "unset RAY_ADDRESS, if it is set, to start Ray on this machine"
+CONNECT_SECONDS = 10
 NODES = "SRDIST_RAY_NODES"
 """Environment variable with the number of nodes that the cluster of `RAY_ADDRESS` will have."""
 
@@ -40,10 +43,12 @@ def ray_cluster(config: ClusterConfig) -> Iterator[None]:
             "object_store_memory": config.object_store_mb << 20,
             "include_dashboard": False,
         }
+    else:
+        check_address(os.environ["RAY_ADDRESS"])
     try:
         ray.init(**options)
     except (ConnectionError, ValueError) as error:
-        raise UserError(f"cannot reach Ray: {error}", cure="unset RAY_ADDRESS to start it on this machine") from None
+        raise UserError(f"cannot start or reach Ray: {error}", cure=CURE) from None
     try:
         if NODES in os.environ:
             _wait_for_nodes(int(os.environ[NODES]), config.slurm.join_seconds)
@@ -51,6 +56,17 @@ def ray_cluster(config: ClusterConfig) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Refuse `host:port` where nothing listens; Ray would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"cannot reach Ray at RAY_ADDRESS={address}: {error}", cure=CURE) from None
 
 
 def _wait_for_nodes(count: int, seconds: float) -> None:

@@ -52,7 +52,7 @@ class SlurmConfig(Section):
 class ClusterConfig(Section):
     workers: Positive | None = None
     """Ray workers on this machine; null: one per CPU"""
-    object_store_mb: Positive = 400
+    object_store_mb: int = Field(default=400, ge=75)
     """Ray's object store on every machine, in MB"""
     slurm: SlurmConfig = SlurmConfig()
     """the jobs of `srdist submit`"""

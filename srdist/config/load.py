@@ -61,20 +61,21 @@ def _load(path: Path, overrides: Iterable[str], schema: type[Schema]) -> Schema:
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict:
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
+        data = _placed(parse_yaml(path.read_text(encoding="utf-8")), path.resolve().parent)
     except FileNotFoundError:
         raise UserError(
             "no such config file", file=path, cure="name a file, as those in configs/, or a run's folder"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the config: {error}", file=path) from None
+    except RecursionError:
+        raise UserError("not valid YAML: nested too deeply", file=path) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
         raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", file=path, line=line) from None
     if not isinstance(data, dict):
         raise UserError("a config is a mapping of sections", file=path, cure="see configs/quickstart.yaml")
-    data = _placed(data, path.resolve().parent)
     parent = data.pop("extends", None)
     if parent is None:
         return data
@@ -109,7 +110,7 @@ def _apply(data: dict, override: str) -> None:
         raise UserError(f"--set {override!r} is not of the form section.key=value")
     try:
         value = _placed(parse_yaml(text), override.base if isinstance(override, PlacedText) else Path.cwd())
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise UserError(f"--set {override!r}: the value is not valid YAML") from None
     *sections, last = key.split(".")
     for section in sections:

@@ -32,7 +32,13 @@ def _absolute(value: object) -> object:
     if not isinstance(value, (str, Path)) or str(value).startswith(PACKAGE):
         return value
     base = value.base if isinstance(value, PlacedText) else Path.cwd()
-    return Path(os.path.abspath(base / Path(_expand(str(value))).expanduser()))
+    text = str(value)
+    try:
+        if not os.path.lexists(base / text):  # else a `$` belongs to its name
+            text = str(Path(_expand(text)).expanduser())
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    return Path(os.path.abspath(base / text))
 
 
 def _expand(text: str) -> str:
@@ -62,8 +68,14 @@ ConfigPath = Annotated[Path, BeforeValidator(_absolute)]
 
 
 def _model(value: object) -> object:
-    looks_like_path = isinstance(value, str) and value.startswith((".", "/", "~", "$"))
-    return str(_absolute(value)) if looks_like_path else value
+    if not isinstance(value, str) or value.startswith(PACKAGE):
+        return value
+    if value.startswith((".", "/", "~", "$")):
+        return str(_absolute(value))
+    for base in {getattr(value, "base", Path.cwd()), Path.cwd()}:
+        if (base / value).is_dir():
+            raise ValueError(f"{value} is a folder in {base}, and a name without ./ is one on the hub; write ./{value}")
+    return value
 
 
 ModelName = Annotated[str, BeforeValidator(_model)]

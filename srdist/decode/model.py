@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, DynamicCache, GenerationConfig
 from transformers.utils import logging
 
@@ -70,8 +71,9 @@ class LanguageModel:
                 attn_implementation=kernels.get(config.attention, "sdpa"),
                 local_files_only=True,
             )
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot load the model ({str(error).splitlines()[0]})", file=folder) from None
+        except (OSError, ValueError, SafetensorError) as error:
+            what = f"cannot load the model ({str(error).splitlines()[0]})"
+            raise UserError(what, file=folder, cure="run `srdist train --overwrite`") from None
         kinds = set(getattr(network.config.get_text_config(decoder=True), "layer_types", None) or [])
         if kinds - {"full_attention", "sliding_attention"}:
             raise UserError(f"the model has layers that cannot share a prompt: {sorted(kinds)}", file=folder)

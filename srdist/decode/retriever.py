@@ -22,9 +22,21 @@ from srdist.decode.steps import FoundPassage, Steps
 from srdist.decode.tree import TokenTree
 from srdist.decode.walk import Level
 from srdist.errors import UserError
+from srdist.storage.manifest import manifest_path, read_manifest
 from srdist.storage.tables import MODEL
 from srdist.templates import Segments, load_tokenizer
 from srdist.trie import Trie
+
+
+def _check_templates(config: Config) -> None:
+    """Refuse a config whose templates are not those that the model was trained with."""
+    if not manifest_path(config.run_dir, "prepare").exists():
+        return
+    prepared, wanted = read_manifest(config.run_dir, "prepare").settings.get("templates", {}), config.templates
+    for name, text in prepared.items():
+        if text != (now := getattr(wanted, name, text)):
+            what = f"the mixture was prepared with templates.{name} {text!r}, in the config it is {now!r}"
+            raise UserError(what, file=config.run_dir, cure="give the run's folder instead of a config")
 
 
 class SelfRetriever:
@@ -60,6 +72,7 @@ class SelfRetriever:
         """
         run_dir = Path(run_dir).resolve()
         config = (config or load_config(run_dir)).model_copy(update={"output": run_dir})
+        _check_templates(config)
         trie = Trie.open(run_dir)
         model = LanguageModel.load(run_dir / MODEL, config.model, config.retrieve.device)
         segments = Segments(config.templates, load_tokenizer(str(run_dir / MODEL)))
@@ -69,8 +82,10 @@ class SelfRetriever:
         """Find the `k` best passages of each query; `retrieve.batch_queries` of them are decoded together.
 
         Raises:
-            UserError: a query is empty or too long for the model's context.
+            UserError: a query is empty, no text, or too long for the model's context; or `k` is below 1.
         """
+        if k < 1:
+            raise UserError(f"cannot find {k} passages", cure="ask for one or more")
         started, steps, size = time.monotonic(), self.steps, self.config.retrieve.batch_queries
         parts: list[tuple[str, list[Found], list[FoundPassage], Judge, int]] = []
         for batch in (queries[begin : begin + size] for begin in range(0, len(queries), size)):
@@ -151,6 +166,8 @@ class SelfRetriever:
         """
         if not query.strip():
             raise UserError("the query is empty")
+        if any("\ud800" <= character <= "\udfff" for character in query):
+            raise UserError("the query is not valid UTF-8")
         prompt = self.segments.query_prompt(query)
         segments = self.segments
         verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))

@@ -32,7 +32,7 @@ def parse_measures(names: Iterable[str]) -> list[Measure]:
     for name in names:
         try:
             measure = ir_measures.parse_measure(name)
-            known = ir_measures.DefaultPipeline.supports(measure)
+            known = ir_measures.DefaultPipeline.supports(measure) and measure.params.get("cutoff", 1) > 0
         except (NameError, ValueError, SyntaxError, AssertionError):
             known = False
         if not known:

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from srdist.config.schema import Config, DocumentSource
 from srdist.corpus.bad_records import BadRecords
 from srdist.errors import UserError
-from srdist.growth.check import check_added, check_length
+from srdist.growth.check import check_added
 from srdist.growth.folder import WORK, Corpus, Facts, Masks
 from srdist.growth.workers import workers
 from srdist.prepare.chunks import chunk_schema, partition_of
+from srdist.prepare.length import check_length
 from srdist.prepare.shuffle import Runner, write_chunks, write_partitions
 from srdist.storage.corpus import GROWTH, HOME, LIVE
 from srdist.storage.files import link_or_copy

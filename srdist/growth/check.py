@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow.compute as pc
 
 from srdist.config.schema import Config
 from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents
 from srdist.errors import UserError
-from srdist.prepare.chunks import segments_for
 from srdist.prepare.stage import prepare_settings, tokenizer_files
 from srdist.storage.corpus import present
 from srdist.storage.files import sha256
 from srdist.storage.manifest import manifest_path, read_manifest
-from srdist.storage.partitions import open_partitions
-from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS
 
 SETTINGS = {
     "corpus": ("titles", "language", "passage_words", "split_passages"),
@@ -64,42 +57,6 @@ def check_added(config: Config, addition: Config, removed: Collection[str]) -> i
         cure = "to replace them, remove them in the same command: --remove ID or --remove @FILE"
         raise UserError(what, file=addition.corpus.documents[0].path, cure=cure)
     return len(ids)
-
-
-def check_length(config: Config, folder: Path) -> None:
-    """Refuse passages in new tables that leave no room for a query in the model's context."""
-    context, segments = _context(config), segments_for(config)
-    if context is None:
-        return
-    verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))
-    around = len(segments.query_prompt("")) + len(segments.passage_separator) + len(segments.verdict_separator)
-    room = context - around - verdict - config.retrieve.answer_tokens
-    tables = (open_partitions(folder / name) for name in (TITLES, PASSAGES, TOKENS))
-    for titles, passages, tokens in zip(*tables, strict=True):
-        owner = passages["title"].to_numpy()
-        length = pc.list_value_length(titles["tokens"]).to_numpy()[owner] + _lengths(tokens)
-        if len(length) and length.max() > room:
-            name = passages["id"][int(np.argmax(length))].as_py()
-            what = (
-                f"the passage {name} and its title have {length.max()} tokens; the model's context has room for {room}"
-            )
-            raise UserError(what, cure="split the document into shorter paragraphs; nothing was added")
-
-
-def _lengths(tokens: Any) -> np.ndarray:
-    return pc.list_value_length(tokens["tokens"]).to_numpy()
-
-
-def _context(config: Config) -> int | None:
-    """Return the longest sequence of the run's model in tokens, or None where there is no model yet."""
-    from transformers import AutoConfig
-
-    folder = next((path for path in (config.run_dir / MODEL, Path(config.model.base)) if path.is_dir()), None)
-    if folder is None:
-        return None
-    model = AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config(decoder=True)
-    windows = (model.max_position_embeddings, getattr(model, "sliding_window", None))
-    return min(window for window in windows if window)
 
 
 def _some(names: list[str]) -> str:

@@ -19,6 +19,7 @@ from srdist.corpus.records import Query
 from srdist.errors import UserError
 from srdist.prepare.gold import ResolvedQuery, find_gold, resolve
 from srdist.prepare.held_out import hold_out, write_held_out
+from srdist.prepare.length import check_length
 from srdist.prepare.mixture import write_mixture
 from srdist.prepare.shuffle import WORK, write_chunks, write_partitions
 from srdist.progress import console
@@ -95,6 +96,7 @@ def _work(config: Config) -> dict[str, Any]:
         queries = list(read_queries(config.corpus, bad))
         _check_training_queries(config, queries)
         counts.update(write_partitions(config, write_chunks(config, bad, counts)))
+        check_length(config, config.run_dir)
         resolved = _write_queries(config, queries)
         counts.update(write_mixture(config, resolved) + write_held_out(config, resolved))
         counts["bad_records"] = bad.count
@@ -151,4 +153,4 @@ def _check_gold(config: Config, resolved: list[ResolvedQuery]) -> None:
     what = f"{len(missing)} of {len(resolved)} queries have no gold passage in the corpus: {', '.join(missing[:5])} ..."
     if len(missing) > config.corpus.max_missing_gold * len(resolved):
         raise UserError(what, cure="check the queries' ids, or raise corpus.max_missing_gold")
-    console.print(what)
+    console.print(what, markup=False)

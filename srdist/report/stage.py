@@ -32,6 +32,7 @@ def report(config: Config, *, overwrite: bool = False) -> Manifest:
         UserError: a stage before has not finished, or the page was made from something else.
     """
     manifests = {name: read_manifest(config.run_dir, name) for name in STAGES}
+    manifests["evaluate"].verify(config.run_dir)
     return report_stage(config).run(lambda: _work(config, manifests), overwrite=overwrite)
 
 

@@ -75,7 +75,10 @@ def read_manifest(run_dir: Path, stage: str) -> Manifest:
     """
     path = manifest_path(run_dir, stage)
     try:
-        return Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        if not all(isinstance(part, dict) for part in (manifest.settings, manifest.inputs, manifest.files)):
+            raise ValueError("settings, inputs or files are missing")
+        return manifest
     except FileNotFoundError:
         raise UserError(f"stage {stage} has not finished in {run_dir}", cure=f"run `{_command(stage)}` first") from None
     except (ValueError, TypeError) as error:

@@ -80,6 +80,8 @@ class Stage:
                     return manifest
             if pending.exists():
                 self._discard_if_changed(pending, overwrite)
+            elif not path.exists():
+                self._refuse_what_others_made()
             started, before = time.monotonic(), self._seconds_spent(pending)
             begun = {"settings": self.settings, "inputs": self.inputs, "seconds": before}
             write_json(pending, begun)
@@ -98,6 +100,14 @@ class Stage:
             self._remove(self.kept)
             pending.unlink()
             return manifest
+
+    def _refuse_what_others_made(self) -> None:
+        """Refuse to begin where files stand of which no manifest says what they are: the user's own, or stale ones."""
+        for output in (*self.outputs, *self.kept):
+            found = self.run_dir / output
+            if any(found.iterdir()) if found.is_dir() else found.exists():
+                what = f"this is where stage {self.name} writes, and what is there is not known to be of this run"
+                raise UserError(what, file=found, cure="move it away, or choose another output folder")
 
     def _discard_if_changed(self, path: Path, overwrite: bool) -> bool:
         """Compare with what `path` records; on a difference remove all outputs, or refuse."""
@@ -143,14 +153,16 @@ class Stage:
     def _remove(self, outputs: tuple[str, ...]) -> None:
         for output in outputs:
             path = self.run_dir / output
-            if path.is_dir():
+            if path.is_symlink() and path.is_dir():  # to a faster disk, say: the link stays
+                self._remove(tuple(str(child) for child in path.iterdir()))
+            elif path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
     @staticmethod
     def _seconds_spent(pending: Path) -> float:
-        return json.loads(pending.read_text(encoding="utf-8"))["seconds"] if pending.exists() else 0.0
+        return json.loads(pending.read_text(encoding="utf-8")).get("seconds", 0.0) if pending.exists() else 0.0
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -165,7 +177,8 @@ class Stage:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(f"another process is running stage {self.name} in {self.run_dir}") from None
+                what = f"another process is running stage {self.name} in {self.run_dir}"
+                raise UserError(what, cure="wait until it has finished, or end it") from None
             except OSError as error:
                 cure = "choose an output folder on one that has them"
                 what = f"this file system has no locks ({error.strerror})"
@@ -192,20 +205,27 @@ def input_digests(paths: dict[str, Path], cache: Path) -> dict[str, str]:
     Raises:
         UserError: an input is no file or cannot be read.
     """
-    known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+    known = _read_known(cache)
     digests, entries = {}, {}
     for name, path in paths.items():
         if not path.is_file():
             raise UserError("this is not a file", file=path, cure="name a file in the config")
         stat = path.stat()
         entry = known.get(str(path))
-        if entry is None or entry["bytes"] != stat.st_size or entry["mtime_ns"] != stat.st_mtime_ns:
+        if entry is None or (entry["bytes"], entry["mtime_ns"]) != (stat.st_size, stat.st_mtime_ns):
             entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": _digest(path)}
         entries[str(path)] = entry
         digests[name] = entry["sha256"]
     if entries != known:
         write_json(cache, entries)
     return digests
+
+
+def _read_known(cache: Path) -> dict[str, dict[str, Any]]:
+    try:
+        return json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there, or cut off: the files are read again
+        return {}
 
 
 def _digest(path: Path) -> str:

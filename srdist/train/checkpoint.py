@@ -127,9 +127,10 @@ def _damaged(folder: Path, facts: dict[str, Any], rank: Rank) -> Iterable[str]:
 
 def _read_facts(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return facts if {"step", "ranks", "partitioned", "state", "sha256"} <= facts.keys() else None
 
 
 def _synced_digest(path: Path) -> str:

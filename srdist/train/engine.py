@@ -67,6 +67,7 @@ def clip_before_steps(optimizer: torch.optim.Optimizer, norm: float) -> None:
 def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
     """Load the pretrained causal language model in the configured type, with its attention kernel."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -79,7 +80,7 @@ def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
             attn_implementation=attention_kernel(config.attention, device),
             local_files_only=config.base.startswith("/"),
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"cannot load the base model ({reason})", file=config.base, cure="check model.base") from None
 

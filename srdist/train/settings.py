@@ -110,6 +110,8 @@ def deepspeed_settings(config: Config, ranks: int, *, universal: bool = False) -
 def _set_stage(settings: dict[str, Any], bfloat16: bool, path: Path) -> None:
     zero = settings.setdefault("zero_optimization", {})
     stage = zero.setdefault("stage", 0)
+    if stage not in (0, 1, 2, 3):
+        raise UserError(f"there is no ZeRO stage {stage}", file=path, cure="zero_optimization.stage is 0, 1, 2 or 3")
     for key, lowest in (("offload_optimizer", 1), ("offload_param", 3)):
         if zero.get(key, {}).get("device", "none") != "none" and stage < lowest:
             what = f"zero_optimization.{key} has no effect at stage {stage}"

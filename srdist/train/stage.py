@@ -6,7 +6,7 @@ from srdist.config.schema import WITHOUT_INFLUENCE, Config
 from srdist.errors import UserError
 from srdist.storage.disk import refused_writes_told
 from srdist.storage.manifest import Manifest, read_manifest, verified_inputs
-from srdist.storage.models import model_files
+from srdist.storage.models import is_folder, model_files
 from srdist.storage.stage import Stage, input_digests
 from srdist.storage.tables import MIXTURE, MODEL
 from srdist.train.checkpoint import CHECKPOINTS
@@ -39,8 +39,11 @@ def train_stage(config: Config, *, checksums: bool = True) -> Stage:
         UserError: prepare has not finished or had another config, the mixture is damaged, or base model or DeepSpeed
             file are missing.
     """
+    model = config.model.model_dump(mode="json")
+    if is_folder(config.model.base):
+        model["base"] = None  # its files are inputs, wherever they lie
     settings = {
-        "model": config.model.model_dump(mode="json"),
+        "model": model,
         "train": config.train.model_dump(mode="json", exclude={*WITHOUT_INFLUENCE["train"], "deepspeed"}),
         "deepspeed": read_deepspeed_json(config.train.deepspeed),
         "seed": config.seed,
@@ -50,13 +53,19 @@ def train_stage(config: Config, *, checksums: bool = True) -> Stage:
         model_files(config.model.base, "base", "model.base"), config.run_dir / "manifests" / ".base.json"
     )
     inputs = {**verified_inputs(config.run_dir, "prepare", MIXTURE, checksums=checksums), **base}
-    _check_mixture(config)
+    _check_mixture(config, base)
     return Stage(config.run_dir, STAGE, settings, inputs, outputs=(MODEL, STAGE), kept=(CHECKPOINTS,))
 
 
-def _check_mixture(config: Config) -> None:
-    """Refuse a config whose mixture is not the one that was prepared; the models of `views` may lie elsewhere now."""
-    prepared = read_manifest(config.run_dir, "prepare").settings.get("mixture", {})
+def _check_mixture(config: Config, base: dict[str, str]) -> None:
+    """Refuse a config whose mixture or tokenizer is not what was prepared; models may lie elsewhere now."""
+    manifest = read_manifest(config.run_dir, "prepare")
+    for name, digest in manifest.inputs.items():
+        if name.startswith("tokenizer/") and base.get(name.replace("tokenizer", "base", 1)) != digest:
+            what = f"the mixture was prepared with another {name.removeprefix('tokenizer/')}"
+            cure = "set model.base to the model it was prepared with, or run `srdist prepare --overwrite` first"
+            raise UserError(what, file=config.model.base, cure=cure)
+    prepared = manifest.settings.get("mixture", {})
     wanted = config.mixture.model_dump(mode="json")
     for before, now in ((prepared, wanted), (prepared.get("views", {}), wanted["views"])):
         for key in sorted(before.keys() - {"views", "question_model", "question_batch_tokens"}):

@@ -67,3 +67,24 @@ def test_help_is_quick_to_import():
         "import sys, srdist.cli.app; print([m for m in ('torch', 'ray', 'transformers', 'wandb') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_a_config_that_is_no_runs_is_not_overwritten(tmp_path):
+    from tests.tiny_run import make_experiment
+
+    path = make_experiment(tmp_path)
+    written = path.read_text()
+    result = srdist("prepare", path, "--set", f"output={tmp_path}")
+    assert result.returncode == 2
+    assert "config.yaml: not the config of a run, and would be overwritten -- choose another `output`" in result.stderr
+    assert path.read_text() == written
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    from tests.tiny_run import make_experiment
+
+    path = make_experiment(tmp_path)
+    for output in (path / "run", "/proc/run", tmp_path / ("x" * 300)):
+        result = srdist("prepare", path, "--set", f"output={output}")
+        assert result.returncode == 2
+        assert "cannot make the run's folder: " in result.stderr

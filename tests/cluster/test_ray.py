@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from srdist.cluster.ray import run_tasks
+from srdist.cluster.ray import check_address, run_tasks
 from srdist.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
@@ -64,3 +64,9 @@ def test_a_refused_write_in_a_task_arrives_whole():
 
 def test_a_killed_worker_is_replaced(tmp_path):
     assert list(run_tasks(dies_once, [(str(tmp_path / "marker"),)])) == [(0, "done")]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:6379"])
+def test_an_address_where_nothing_listens_is_named_at_once(address):
+    with pytest.raises(UserError, match=f"cannot reach Ray at RAY_ADDRESS={address}"):
+        check_address(address)

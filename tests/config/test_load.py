@@ -1,5 +1,6 @@
 """A config is one YAML file; what is wrong with it is said in one line."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,10 @@ def test_a_saved_config_reads_back_equal(config_file, tmp_path):
         ("train.learning_rate=[", "the value is not valid YAML"),
         ("evaluate.measures=[]", "evaluate.measures: "),
         ("cluster.slurm.train.time=soon", "cluster.slurm.train.time: "),
+        ("train.betas=[2, 5]", "train.betas.0: Input should be less than 1"),
+        ("train.learning_rate=.inf", "train.learning_rate: Input should be a finite number"),
+        (f"seed={2**63}", "seed: Input should be less than"),
+        ("output=~nobody-of-this-name/run", "output: "),
     ],
 )
 def test_a_mistake_is_explained_in_one_line(config_file, change, message):
@@ -128,6 +133,8 @@ def test_a_mistake_is_explained_in_one_line(config_file, change, message):
         (MINIMAL.replace("name: test", ""), "name is missing"),
         (MINIMAL + "extends: broken.yaml", "this file extends itself"),
         (MINIMAL + "extends: [a.yaml, b.yaml]", "extends names one file"),
+        ("name: &a [*a]", "not valid YAML: nested too deeply"),
+        ("name: " + 3000 * "[", "not valid YAML: nested too deeply"),
         ("name: a\ntrain: {}\nseed: 1\ntrain: {}", "line 4: not valid YAML: train is there twice"),
     ],
 )
@@ -150,3 +157,28 @@ def test_time_limits_need_no_quotes(config_file, tmp_path, time):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="absent.yaml: no such config file"):
         load_config(tmp_path / "absent.yaml")
+
+
+def test_a_folder_that_is_named_like_a_model_of_the_hub(config_file, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (config_file.parent / "models" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (config_file.parent / "child.yaml").write_text(f"extends: {config_file.name}\nmodel: {{base: models/mine}}")
+    with pytest.raises(UserError, match=r"models/mine is a folder in .*; write \./models/mine"):
+        load_config(config_file.parent / "child.yaml")
+
+
+def test_a_saved_path_with_a_dollar_is_read_as_it_stands(config_file, tmp_path, monkeypatch):
+    folder = tmp_path / "x $HOME y"
+    folder.mkdir()
+    shutil.copy(config_file, folder / "test.yaml")
+    config = load_config(folder / "test.yaml")
+    config.output.mkdir(parents=True)
+    save_config(config, tmp_path / "saved.yaml")
+    assert load_config(tmp_path / "saved.yaml").output == config.output
+
+
+def test_the_folder_of_a_run_stands_for_its_config(config_file, tmp_path):
+    run_dir = tmp_path / "moved"
+    save_config(load_config(config_file), run_dir / "config.yaml")
+    assert load_config(run_dir, ["seed=5"]) == load_config(config_file, ["seed=5", f"output={run_dir}"])

@@ -12,6 +12,7 @@ from srdist.bench.reference.scorer import query_logprob, rank_corpus
 from srdist.config.schema import TemplatesConfig
 from srdist.decode import SelfRetriever
 from srdist.errors import UserError
+from srdist.storage.manifest import Manifest, write_manifest
 from srdist.templates import Segments
 from tests.decode.tiny_run import CORPUS, QUERIES_TEXT, make_config, make_run
 
@@ -293,3 +294,19 @@ def test_an_exact_search_finds_the_best_titles(retriever):
     for whole, exact in zip(retriever.search(QUERIES_TEXT, 1), narrow.search(QUERIES_TEXT, 1), strict=True):
         assert [title.title for title in exact.titles] == [title.title for title in whole.titles[:2]]
         assert exact.expansions > 0 == whole.expansions
+
+
+def test_templates_that_the_model_was_not_trained_with_are_refused(tmp_path):
+    config = make_run(tmp_path)
+    prepared = {"templates": {**config.templates.model_dump(), "query": "Ask: {query}"}}
+    write_manifest(tmp_path, Manifest("prepare", prepared, {}), ())
+    with pytest.raises(UserError, match="prepared with templates.query 'Ask: {query}', in the config it is"):
+        SelfRetriever.load(tmp_path, config)
+
+
+@pytest.mark.parametrize(
+    ("query", "k", "told"), [("", 1, "empty"), ("\udcff", 1, "not valid UTF-8"), ("a", 0, "cannot find 0")]
+)
+def test_what_cannot_be_searched_for(retriever, query, k, told):
+    with pytest.raises(UserError, match=told):
+        retriever.search([query], k)

@@ -197,3 +197,31 @@ def test_a_bad_record_reaches_the_user_from_the_middle_of_the_stage(tmp_path):
     (tmp_path / "documents.jsonl").write_text("\n".join(lines))
     with pytest.raises(UserError, match=r"documents\.jsonl, line 21: "):
         prepare(config)
+
+
+def test_a_passage_longer_than_the_context_is_named_before_anything_is_trained(tmp_path):
+    config = tiny_config(tmp_path)
+    documents = make_documents(24)
+    documents[3]["text"] = "字" * 3000
+    write_lines(tmp_path / "documents.jsonl", documents)
+    with pytest.raises(
+        UserError, match=r"passage d3-0 and its title have \d+ tokens; the model's context has room for"
+    ):
+        prepare(config)
+
+
+def test_tasks_of_training_queries_without_any(tmp_path):
+    config = tiny_config(tmp_path)
+    queries = (tmp_path / "queries.jsonl").read_text().replace('"train"', '"test"')
+    (tmp_path / "queries.jsonl").write_text(queries)
+    with pytest.raises(UserError, match="retrievals of phase mixture are made of training queries, and there are none"):
+        prepare(config)
+
+
+def test_ids_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
+    config = tiny_config(tmp_path, corpus={"max_missing_gold": 1.0})
+    queries = (tmp_path / "queries.jsonl").read_text().replace('"q0"', '"q[/b]0"')
+    (tmp_path / "queries.jsonl").write_text(queries)
+    write_lines(tmp_path / "documents.jsonl", make_documents(24)[1:])
+    assert prepare(config).counts["queries_without_gold"] == 1
+    assert "q[/b]0" in "".join(capsys.readouterr())

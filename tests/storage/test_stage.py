@@ -175,3 +175,44 @@ def test_input_digests_notice_a_changed_file(tmp_path):
     assert input_digests({"input": path}, cache) == first
     path.write_text("bb")
     assert input_digests({"input": path}, cache) != first
+
+
+def test_files_of_others_are_neither_taken_for_the_stages_own_nor_removed(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("my data")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="out: this is where stage count writes, .* -- move it away"):
+            stage(tmp_path).run(writer(tmp_path, []), overwrite=overwrite)
+    assert (tmp_path / "out" / "mine").read_text() == "my data"
+
+
+def test_tables_whose_manifests_are_gone_are_not_taken_for_new_ones(tmp_path):
+    stage(tmp_path).run(writer(tmp_path, []))
+    (tmp_path / "manifests" / "count.json").unlink()
+    with pytest.raises(UserError, match="is not known to be of this run"):
+        stage(tmp_path, inputs={"corpus": "xyz"}).run(writer(tmp_path, []))
+
+
+def test_a_link_to_another_disk_stays_and_what_it_leads_to_is_emptied(tmp_path):
+    (tmp_path / "fast" / "deep").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "work").symlink_to(tmp_path / "fast")
+
+    def work():
+        (tmp_path / "run" / "work" / "deep" / "file").write_text("half done")
+        return writer(tmp_path / "run", [])()
+
+    (tmp_path / "fast" / "deep").rmdir()
+    (tmp_path / "fast").rmdir()
+    (tmp_path / "fast").mkdir()
+    stage(tmp_path / "run").run(lambda: (tmp_path / "fast" / "deep").mkdir() or work())
+    assert (tmp_path / "run" / "work").is_symlink()
+    assert list((tmp_path / "fast").iterdir()) == []
+
+
+def test_a_cut_cache_of_digests_is_made_again(tmp_path):
+    path, cache = tmp_path / "input", tmp_path / "cache.json"
+    path.write_text("a")
+    first = input_digests({"input": path}, cache)
+    cache.write_text(cache.read_text()[:20])
+    assert input_digests({"input": path}, cache) == first

@@ -37,8 +37,7 @@ def study(tmp_path):
 def finish(cell):
     for stage in STAGES:
         write_finished(cell.run_dir, stage, {})
-    (cell.run_dir / REPORT).touch()
-    report_stage(cell.config).run(dict)
+    report_stage(cell.config).run(lambda: (cell.run_dir / REPORT).touch() or {})
 
 
 def test_each_cell_is_a_job_after_the_one_whose_model_it_takes(study, slurm):  # noqa: F811

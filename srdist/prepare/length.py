@@ -1,0 +1,53 @@
+"""Passages that no query could be asked about: with their title they are longer than the model's context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from srdist.config.schema import Config
+from srdist.errors import UserError
+from srdist.prepare.chunks import segments_for
+from srdist.storage.partitions import open_partitions
+from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS
+
+
+def check_length(config: Config, folder: Path) -> None:
+    """Refuse passages in the tables of a folder that leave no room for a query in the model's context.
+
+    Raises:
+        UserError: names the longest passage.
+    """
+    context, segments = _context(config), segments_for(config)
+    if context is None:
+        return
+    verdict = max(len(segments.negative), len(segments.positive) + len(segments.answer_separator))
+    around = len(segments.query_prompt("")) + len(segments.passage_separator) + len(segments.verdict_separator)
+    room = context - around - verdict - config.retrieve.answer_tokens
+    tables = (open_partitions(folder / name) for name in (TITLES, PASSAGES, TOKENS))
+    for titles, passages, tokens in zip(*tables, strict=True):
+        owner = passages["title"].to_numpy()
+        length = pc.list_value_length(titles["tokens"]).to_numpy()[owner] + _lengths(tokens)
+        if len(length) and length.max() > room:
+            name = passages["id"][int(np.argmax(length))].as_py()
+            what = f"passage {name} and its title have {length.max()} tokens; the model's context has room for {room}"
+            raise UserError(what, cure="split its document into shorter paragraphs, or lower corpus.passage_words")
+
+
+def _lengths(tokens: Any) -> np.ndarray:
+    return pc.list_value_length(tokens["tokens"]).to_numpy()
+
+
+def _context(config: Config) -> int | None:
+    """Return the longest sequence of the run's model in tokens, or None where there is no model yet."""
+    from transformers import AutoConfig
+
+    folder = next((path for path in (config.run_dir / MODEL, Path(config.model.base)) if path.is_dir()), None)
+    if folder is None:
+        return None
+    model = AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config(decoder=True)
+    windows = (model.max_position_embeddings, getattr(model, "sliding_window", None))
+    return min(window for window in windows if window)
