@@ -82,7 +82,8 @@ def join_ranks(rank: Rank) -> None:
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in os.environ:
             raise UserError(f"environment variable {name} is not set", cure="set it to the first rank's host or port")
-    os.environ |= {"RANK": str(rank.rank), "WORLD_SIZE": str(rank.ranks), "LOCAL_RANK": str(rank.device.index or 0)}
+    local = rank.local_rank if rank.device.type == "cpu" else rank.device.index  # DeepSpeed takes its GPU from there
+    os.environ |= {"RANK": str(rank.rank), "WORLD_SIZE": str(rank.ranks), "LOCAL_RANK": str(local)}
     if rank.device.type == "cuda":
         torch.cuda.set_device(rank.device)
     deepspeed = import_deepspeed(rank)
