@@ -38,6 +38,7 @@ def make_config(folder: Path, base: Path, **corpus: Any) -> Config:
             },
             "model": {"base": str(base), "dtype": "float32"},
             "prepare": {"partitions": 2, "chunk_documents": 3},
+            "mixture": {"phases": [{"name": "indexing", "sentences": 1}]},
             "train": {"deepspeed": "deepspeed.json"},
             "retrieve": {"titles": 9, "title_beams": 9, "passages": 9, "passage_beams": 9, "answer_tokens": 4},
             "cluster": {"workers": 1, "object_store_mb": 100},
