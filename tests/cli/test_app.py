@@ -88,3 +88,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         result = srdist("prepare", path, "--set", f"output={output}")
         assert result.returncode == 2
         assert "cannot make the run's folder: " in result.stderr
+
+
+@pytest.mark.slow
+def test_a_run_without_test_queries_ends_before_the_training(tmp_path):
+    from tests.tiny_run import make_experiment
+
+    path = make_experiment(tmp_path)
+    queries = (tmp_path / "queries.jsonl").read_text().replace('"test"', '"train"')
+    (tmp_path / "queries.jsonl").write_text(queries)
+    result = srdist("run", path)
+    assert result.returncode == 2
+    assert "there are no test queries" in result.stderr
+    assert not (tmp_path / "run" / "model").exists()

@@ -6,6 +6,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,3 +131,9 @@ def test_a_users_mistake_arrives_whole(tmp_path):
 def test_an_actor_larger_than_the_cluster_is_refused(tmp_path):
     with pytest.raises(UserError, match="Ray has 2 -- lower retrieve.threads"):
         doubled(tmp_path, [1], cpus=3)
+
+
+@pytest.mark.parametrize(("memory", "fitting"), [(0, 8), (3e9, 5), (1e9, 8), (1e12, 1)])
+def test_no_more_actors_than_memory_has_room_for(memory, fitting):
+    ray = SimpleNamespace(cluster_resources=lambda: {"CPU": 16.0, "memory": 16e9})
+    assert actors._fitting(ray, cpus=2, gpus=0, memory=memory) == fitting
