@@ -1,4 +1,4 @@
-"""Loops that numba compiles where it is installed; elsewhere the same functions run as plain Python."""
+"""Loops that numba compiles."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ def compiled(function: Function) -> Function:
     What was compiled is kept beside the source, or in the user's cache where that folder is read-only. The cache
     notices changes of the function's own file only, so compiled functions that call each other share a file.
     """
-    try:
-        import numba
-    except ImportError:
-        return function
+    import numba
+
     try:
         return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder for the cache can be written

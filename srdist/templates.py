@@ -20,6 +20,8 @@ import numpy as np
 
 from srdist.config.schema import TemplatesConfig
 from srdist.errors import UserError
+from srdist.storage.models import is_folder
+from srdist.storage.tables import token_type
 
 if TYPE_CHECKING:
     import tokenizers
@@ -80,8 +82,8 @@ class Segments:
 
     @cached_property
     def token_type(self) -> np.dtype:
-        """Smallest unsigned integer type that holds every token id: 2 or 4 bytes."""
-        return np.dtype(np.uint16 if self.vocabulary <= 1 << 16 else np.uint32)
+        """Type of the token ids in tables."""
+        return token_type(self.vocabulary)
 
     @cached_property
     def start(self) -> list[int]:
@@ -196,7 +198,7 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=base.startswith("/"))
+        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=is_folder(base))
     except (OSError, ValueError) as error:
         cure = "check model.base; launch/quickstart.sh makes the quickstart's base model"
         raise UserError(f"cannot load a tokenizer ({str(error).splitlines()[0]})", file=base, cure=cure) from None

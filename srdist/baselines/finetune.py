@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -78,32 +79,32 @@ def batches(triples: Sequence[Triple], size: int, seed: int, epoch: int) -> Iter
 
     In the loss every other passage of the batch is a negative: a second query of one passage would be pushed away.
     """
-    waiting = list(triples)
-    random.Random(f"{seed}\0{epoch}").shuffle(waiting)
+    shuffled = list(triples)
+    random.Random(f"{seed}\0{epoch}").shuffle(shuffled)
+    waiting = deque(shuffled)
     while waiting:
         batch: dict[int, Triple] = {}
-        rest = []
-        for place, triple in enumerate(waiting):
-            if len(batch) == size:
-                rest += waiting[place:]
-                break
+        passed_over = []
+        while waiting and len(batch) < size:
+            triple = waiting.popleft()
             if triple.gold in batch:
-                rest.append(triple)
+                passed_over.append(triple)
             else:
                 batch[triple.gold] = triple
-        waiting = rest
+        waiting.extendleft(reversed(passed_over))
         yield list(batch.values())
 
 
 def finetune(
     encoder: SentenceTransformer, passages: Passages, triples: Sequence[Triple], config: DenseConfig, seed: int
-) -> float:
-    """Train the encoder with the multiple negatives ranking loss; return the last epoch's mean loss.
+) -> None:
+    """Train the encoder with the multiple negatives ranking loss.
 
     The loop is our own: sentence-transformers' trainer would bring the package `datasets` along.
     """
     import torch
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.util import batch_to_device
 
     torch.manual_seed(seed)
     loss_of = MultipleNegativesRankingLoss(encoder, scale=SCALE)
@@ -115,29 +116,21 @@ def finetune(
         optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
     )
     encoder.train()
-    losses: list[float] = []
     with progress_bar() as progress:
         bar = progress.add_task("fine-tune the encoder", total=steps, note="")
         for epoch in plan:
-            losses = []
             for batch in epoch:
                 rows = zip(*((triple.gold, *triple.negatives) for triple in batch), strict=True)
                 columns = [
                     [triple.query for triple in batch],
                     *([passages.texts[row] for row in column] for column in rows),
                 ]
-                features = [_on(encoder.preprocess(texts), encoder.device) for texts in columns]
+                features = [batch_to_device(encoder.preprocess(texts), encoder.device) for texts in columns]
                 loss = loss_of(features, None)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
-                losses.append(float(loss.detach()))
-                progress.update(bar, advance=1, note=f"loss {losses[-1]:.3f}")
+                progress.update(bar, advance=1, note=f"loss {float(loss.detach()):.3f}")
     encoder.eval()
-    return sum(losses) / len(losses)
-
-
-def _on(features: dict, device: object) -> dict:
-    return {name: value.to(device) if hasattr(value, "to") else value for name, value in features.items()}

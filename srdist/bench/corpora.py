@@ -15,7 +15,7 @@ import pyarrow as pa
 from srdist.errors import UserError
 from srdist.storage.manifest import Manifest, write_manifest
 from srdist.storage.partitions import partition_path, write_partition
-from srdist.storage.tables import TITLES, TOKENS, titles_schema, tokens_schema
+from srdist.storage.tables import TITLES, TOKENS, titles_schema, token_type, tokens_schema
 
 _FOLLOWERS = 8  # likely successors of a token
 _LIKELY = 0.5  # share of tokens that are one of them
@@ -45,11 +45,6 @@ class CorpusSize:
     near_duplicates: float = 0.05
     partitions: int = 4
     seed: int = 0
-
-    @property
-    def token_type(self) -> np.dtype:
-        """The narrowest type of the tokens."""
-        return np.dtype(np.uint16 if self.vocabulary <= 1 << 16 else np.uint32)
 
 
 def write_corpus(folder: Path, size: CorpusSize) -> None:
@@ -90,7 +85,7 @@ def _text(generator: np.random.Generator, size: CorpusSize, rows: int, length: i
         follows = chance < _LIKELY
         which = (chance[follows] * (_FOLLOWERS / _LIKELY)).astype(np.int64)
         here[follows] = followers[before[follows], which]
-    return text.T.astype(size.token_type)
+    return text.T.astype(token_type(size.vocabulary))
 
 
 def _titles(size: CorpusSize) -> tuple[np.ndarray, np.ndarray]:
@@ -145,10 +140,10 @@ def _write_titles(folder: Path, size: CorpusSize, partition: int, titles: list[n
         "first_passage": pa.array(np.cumsum(counts) - counts, pa.uint32()),
         "passages": pa.array(counts, pa.uint32()),
     }
-    table = pa.table(columns, titles_schema(size.token_type))
+    table = pa.table(columns, titles_schema(token_type(size.vocabulary)))
     write_partition(partition_path(folder / TITLES, partition, size.partitions), [table], table.schema)
 
 
 def _write_tokens(folder: Path, size: CorpusSize, partition: int, tokens: np.ndarray, lengths: np.ndarray) -> None:
-    table = pa.table({"tokens": _flat(tokens, lengths)}, tokens_schema(size.token_type))
+    table = pa.table({"tokens": _flat(tokens, lengths)}, tokens_schema(token_type(size.vocabulary)))
     write_partition(partition_path(folder / TOKENS, partition, size.partitions), [table], table.schema)

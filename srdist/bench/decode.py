@@ -19,7 +19,7 @@ from srdist.config.load import load_config
 from srdist.config.schema import ModelConfig
 from srdist.decode.model import LanguageModel
 from srdist.decode.retriever import SelfRetriever
-from srdist.storage.tables import read_test_queries
+from srdist.storage.tables import read_queries
 from srdist.trie import Trie
 
 VOCABULARY = 32_768
@@ -75,7 +75,7 @@ def _with_model(folder: Path, queries: int, beams: int, dtype: str) -> list[Figu
 def _with_run(run_dir: Path, queries: int, beams: int, dtype: str) -> list[Figure]:
     config = load_config(run_dir, [f"model.dtype={dtype}", "retrieve.device=cpu"])
     retriever = SelfRetriever.load(run_dir, config)
-    prompts = [retriever.prompt(row["text"]) for row in read_test_queries(run_dir)[:queries]]
+    prompts = [retriever.prompt(row["text"]) for row in read_queries(run_dir, "test")[:queries]]
     segments = retriever.segments
     asked = Setting(retriever.model, retriever.trie, prompts, segments.passage_separator, segments.end, beams)
     return [*measure_search(asked, "run", SLOW_REPEATS), measure_best(asked, segments, SLOW_REPEATS, "run")]

@@ -14,7 +14,7 @@ from srdist.config import Config
 from srdist.decode import decoding
 from srdist.decode.batches import BatchFiles, longest_first
 from srdist.decode.evaluator import Replica
-from srdist.storage.tables import read_test_queries
+from srdist.storage.tables import read_queries
 
 
 def measure(config: Config, *, batches: int = 8, repeats: int = 3) -> list[Figure]:
@@ -27,7 +27,9 @@ def measure(config: Config, *, batches: int = 8, repeats: int = 3) -> list[Figur
         config: a trained run's.
         batches: number of batches, of `retrieve.batch_queries` test queries each.
     """
-    queries = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in read_test_queries(config.run_dir)]
+    queries = [
+        decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in read_queries(config.run_dir, "test")
+    ]
     indices = longest_first([query.text for query in queries], config.retrieve.batch_queries)[:batches]
     work = [(number, [queries[index] for index in batch]) for number, batch in enumerate(indices)]
     with tempfile.TemporaryDirectory() as folder, ray_cluster(config.cluster):

@@ -10,10 +10,9 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from srdist.bench.figures import Figure
 from srdist.bench.processes import Watch
@@ -24,6 +23,7 @@ from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents
 from srdist.corpus.records import Document
 from srdist.errors import UserError
+from srdist.growth.workers import run_here
 from srdist.prepare.chunks import segments_for
 from srdist.prepare.mixture import write_mixture_partition
 from srdist.prepare.shuffle import Runner, write_chunks, write_partitions
@@ -59,7 +59,7 @@ def measure(documents: Path | None, count: int, base: Path) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="srdist-bench-") as name:
         small, large = (_experiment(Path(name) / str(len(some)), some, base) for some in (found[::SMALLER], found))
         with _tokenized() as batches:
-            _prepare(large, _here)
+            _prepare(large, run_here)
         return [*_against_tokenizer(large, batches), *_with_workers(small, large, batches)]
 
 
@@ -105,12 +105,6 @@ def _prepare(config: Config, run: Runner) -> Counter[str]:
     return counts
 
 
-def _here(function: Any, arguments: Iterable[tuple], **_: Any) -> Iterator[tuple[int, Any]]:
-    """Run tasks one after the other in this process."""
-    for index, item in enumerate(arguments):
-        yield index, function(*item)
-
-
 @contextmanager
 def _tokenized() -> Iterator[list[list[str]]]:
     """Give the list that gathers the batches of texts that are tokenized in the block."""
@@ -133,7 +127,7 @@ def _against_tokenizer(config: Config, batches: list[list[str]]) -> list[Figure]
     times = []
     for _ in range(REPEATS):
         started = time.process_time()
-        _prepare(config, _here)
+        _prepare(config, run_here)
         between = time.process_time()
         tokens = _encode(config, batches)
         times.append((between - started, time.process_time() - between))

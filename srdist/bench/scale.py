@@ -27,7 +27,7 @@ from srdist.decode.stage import retrieve
 from srdist.prepare.stage import prepare
 from srdist.progress import console
 from srdist.storage.manifest import Manifest, read_manifest, write_manifest
-from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, TRIE, read_test_queries
+from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, TRIE, read_queries
 from srdist.templates import load_tokenizer
 from srdist.trie.stage import build_index
 
@@ -160,7 +160,7 @@ def _time_queries(runs: Sequence[Run]) -> None:
 
     torch.set_num_threads(1)
     retrievers = [SelfRetriever.load(run.config.run_dir, run.config) for run in runs]
-    rows = read_test_queries(runs[0].config.run_dir)
+    rows = read_queries(runs[0].config.run_dir, "test")
     batch = [decoding.Query(row["id"], row["text"], row["gold_titles"]) for row in rows]
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(REPEATS + 1):  # the first one warms up

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from srdist import __version__
 from srdist.cli.bench import bench
@@ -17,6 +18,7 @@ from srdist.cli.plan import plan
 from srdist.cli.stages import STAGES, StageCommand, run_stages
 from srdist.cli.track import track
 from srdist.config import Config, load_config
+from srdist.config.schema import Format
 from srdist.errors import UserError
 from srdist.progress import console
 
@@ -68,7 +70,7 @@ def _index(
     set: Overrides = [],
     overwrite: Overwrite = False,
     add: Annotated[str | None, typer.Option(metavar="FILE", help="add the documents of this file")] = None,
-    layout: Annotated[str, typer.Option("--format", help="format of that file; see docs/data.md")] = "jsonl",
+    layout: Annotated[Format, typer.Option("--format", help="format of that file; see docs/data.md")] = "jsonl",
     remove: Annotated[list[str], typer.Option(metavar="ID", help="remove a document, or those of @FILE")] = [],
     compact: Annotated[bool, typer.Option("--compact", help="write tables and trie as if made afresh")] = False,
 ) -> None:
@@ -204,19 +206,13 @@ def main() -> None:
     except UserError as error:
         if _debug:
             raise
-        console.print(f"[red]error:[/red] {_escape(str(error))}", soft_wrap=True, highlight=False)
+        console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except Exception as error:
         if _debug:
             raise
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         console.print(
-            f"[red]failed:[/red] {_escape(what)} -- `srdist --debug ...` shows where", soft_wrap=True, highlight=False
+            f"[red]failed:[/red] {escape(what)} -- `srdist --debug ...` shows where", soft_wrap=True, highlight=False
         )
         sys.exit(1)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

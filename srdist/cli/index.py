@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 from srdist.config import Config
 from srdist.config.schema import DocumentSource, Format
@@ -11,11 +10,10 @@ from srdist.errors import UserError
 from srdist.progress import console
 from srdist.storage.manifest import manifest_path
 
-FORMATS = get_args(Format)
 MADE_FROM_THE_CORPUS = ("retrieve", "answer", "baselines", "evaluate", "report")
 
 
-def change_and_print(config: Config, add: str | None, layout: str, remove: list[str], compact: bool) -> None:
+def change_and_print(config: Config, add: str | None, layout: Format, remove: list[str], compact: bool) -> None:
     """Add the documents of a file and remove others, then write the corpus compactly if asked for; say what was done.
 
     Args:
@@ -23,14 +21,13 @@ def change_and_print(config: Config, add: str | None, layout: str, remove: list[
         layout: its format.
         remove: ids of documents, or `@FILE` with one a line.
     """
+    from srdist.growth.addition import QUARANTINE
     from srdist.growth.change import change_corpus, compact_corpus
 
-    if layout not in FORMATS:
-        raise UserError(f"there is no format {layout!r}", cure=f"one of {', '.join(FORMATS)}")
     if add is not None or remove:
         source = DocumentSource(format=layout, path=add) if add is not None else None
         counts = change_corpus(config, source, _ids(remove))
-        bad = f", {counts['bad_records']:,} bad records in growth/quarantine.jsonl" if counts["bad_records"] else ""
+        bad = f", {counts['bad_records']:,} bad records in {QUARANTINE}" if counts["bad_records"] else ""
         console.print(f"{counts['added']:,} documents added, {counts['removed']:,} removed{bad}")
     if compact:
         counts = compact_corpus(config)

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import typer
 
+from srdist.cli.cluster import print_jobs
+from srdist.config.load import load_study
 from srdist.errors import UserError
 from srdist.progress import console
+from srdist.study.grid import make_cells
+from srdist.study.run import is_finished, run_cells
+from srdist.study.study import run_study
+from srdist.study.submit import submit_cells
 
 
 def submit_and_print(config: Path, overrides: list[str]) -> None:
     """Submit the cells of a study that are not finished to Slurm; print the jobs and their logs."""
-    from srdist.cli.cluster import print_jobs
-    from srdist.config.load import load_study
-    from srdist.study.grid import make_cells
-    from srdist.study.submit import submit_cells
-
     study = load_study(config)
     print_jobs(submit_cells(study, make_cells(study, overrides), overrides), study.output)
 
@@ -32,11 +33,6 @@ def study_and_print(config: Path, overrides: list[str], only: int | None, list_c
     Raises:
         typer.Exit: with 1, where a cell failed.
     """
-    from srdist.config.load import load_study
-    from srdist.study.grid import make_cells
-    from srdist.study.run import is_finished, run_cells
-    from srdist.study.study import run_study
-
     study = load_study(config)
     cells = make_cells(study, overrides)
     if list_cells:

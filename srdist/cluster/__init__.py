@@ -1,1 +1,1 @@
-"""Start or join Ray, run tasks on it."""
+"""Where work runs: Ray with its tasks and actors, and Slurm's jobs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import socket
@@ -105,15 +106,9 @@ def run_tasks(
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=3)(function)
     running: dict[Any, int] = {}
     waiting = enumerate(arguments)
-    exhausted = False
     while True:
-        while not exhausted and len(running) < in_flight:
-            try:
-                index, item = next(waiting)
-            except StopIteration:
-                exhausted = True
-            else:
-                running[remote.remote(*item)] = index
+        for index, item in itertools.islice(waiting, in_flight - len(running)):
+            running[remote.remote(*item)] = index
         if not running:
             return
         (done, *_), _ = ray.wait(list(running), num_returns=1)

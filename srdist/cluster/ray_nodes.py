@@ -6,7 +6,6 @@ wait for the address, join, and leave when it is removed. Every job has its own 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import shutil
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from srdist.cluster.children import end_with_parent
 from srdist.cluster.jobs import job_folder
 from srdist.cluster.node_check import check_node, load_submitted
 from srdist.cluster.ray import NODES
@@ -70,7 +70,7 @@ class RayNode:
         command = [*RAY_START, *arguments, *(f"--{name}={value}" for name, value in options.items())]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_end_with_parent
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent
             )
 
     def check(self) -> None:
@@ -92,11 +92,6 @@ class RayNode:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def _end_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def lead(config: Config, command: str, config_file: Path, meeting: Path) -> int:
@@ -122,7 +117,7 @@ def lead(config: Config, command: str, config_file: Path, meeting: Path) -> int:
             [sys.executable, "-m", "srdist.cli", command, str(config_file)],
             env=environment,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         while driver.poll() is None:
             ray.check()

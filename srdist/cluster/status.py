@@ -79,7 +79,7 @@ def _explained(job: Job, state: JobState, before: list[JobStatus]) -> JobStatus:
 
 
 def job_logs(job: Job) -> list[Path]:
-    """Return the logs of a job that exist: its own, then those of its ranks and nodes."""
+    """Return the logs of a job that exist: its own, then those of its ranks."""
     own = Path(job.log)
     return [path for path in [own, *sorted(own.parent.glob(f"{own.stem}-rank*.log"))] if path.exists()]
 

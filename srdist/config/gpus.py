@@ -53,12 +53,10 @@ def find_gpu(name: str) -> Gpu:
     raise UserError(f"unknown GPU {name!r}", cure=f"known: {', '.join(gpu.name for gpu in GPUS)}")
 
 
-def gpu_of_device(device_name: str) -> Gpu | None:
-    """Return the kind of a device from the name that `torch.cuda.get_device_name` gives; None for an unknown one."""
-    return next((gpu for gpu in GPUS if re.search(gpu.device, device_name)), None)
-
-
 def peak_flops(device_name: str) -> float | None:
-    """Return the peak of a device in bfloat16 operations per second; None for an unknown one (a CPU too)."""
-    gpu = gpu_of_device(device_name)
-    return gpu.bf16_teraflops * 1e12 if gpu else None
+    """Return the peak of a device in bfloat16 operations per second; None for an unknown one (a CPU too).
+
+    Args:
+        device_name: as `torch.cuda.get_device_name` gives it.
+    """
+    return next((gpu.bf16_teraflops * 1e12 for gpu in GPUS if re.search(gpu.device, device_name)), None)

@@ -40,13 +40,13 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
     return _load(path / "config.yaml", overrides, Config).model_copy(update={"output": path.resolve()})
 
 
-def load_study(path: Path | str, overrides: Iterable[str] = ()) -> StudyConfig:
+def load_study(path: Path | str) -> StudyConfig:
     """Read a study's YAML file, in the same way.
 
     Raises:
         UserError: as `load_config`.
     """
-    return _load(Path(path), overrides, StudyConfig)
+    return _load(Path(path), (), StudyConfig)
 
 
 def _load(path: Path, overrides: Iterable[str], schema: type[Schema]) -> Schema:
@@ -148,7 +148,7 @@ def _known_keys(location: Sequence[str | int], section: type[BaseModel]) -> list
     return list(section.model_fields)
 
 
-def save_config(config: Config, path: Path) -> None:
+def save_config(config: Config | StudyConfig, path: Path) -> None:
     """Write a config with every value spelled out and every path absolute."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from srdist.config.section import Positive, PositiveFloat, Section
+from srdist.config.section import BelowOne, Positive, PositiveFloat, Section
 
 
 class LoraConfig(Section):
@@ -14,7 +12,7 @@ class LoraConfig(Section):
     """inner dimension of the adapters"""
     alpha: PositiveFloat = 32.0
     """the adapters' output is multiplied by alpha / rank"""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: BelowOne = 0.0
     """share of the adapters' inputs that is dropped in training"""
     targets: Literal["all-linear"] | list[str] = "all-linear"
     """modules that get an adapter: all linear ones but the output layer, or the ends of their names"""

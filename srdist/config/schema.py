@@ -13,7 +13,7 @@ from srdist.config.lora import LoraConfig
 from srdist.config.mixture import MixtureConfig
 from srdist.config.paths import ConfigPath, ModelName
 from srdist.config.retrieve import RetrieveConfig
-from srdist.config.section import Count, Decay, Positive, PositiveFloat, Section, Share
+from srdist.config.section import BelowOne, Count, Positive, PositiveFloat, Section, Share
 from srdist.config.tracking import TrackingConfig
 from srdist.config.validation import ValidationConfig
 
@@ -155,7 +155,7 @@ class TrainConfig(Section):
     """rate at the end of the cosine, as a share of the peak"""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW's decay, on matrices only (never on norms and biases)"""
-    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     """AdamW's moment decay rates"""
     max_gradient_norm: PositiveFloat = 1.0
     """gradients are scaled down to this global norm"""

@@ -74,9 +74,10 @@ def _byte_lines(path: Path) -> Iterator[bytes]:
 def _blocks(path: Path) -> Iterator[bytes]:
     """Give the file's bytes, decompressed as its name says; turn what can go wrong into UserError."""
     kind = {".gz": "gzip", ".zst": "zstandard"}.get(path.suffix, "")
-    read = {"gzip": _gzip_blocks, "zstandard": _zstandard_blocks, "": _plain_blocks}[kind]
     try:
-        yield from read(path)
+        with (gzip.open if kind == "gzip" else open)(path, "rb") as file:
+            blocks = iter(lambda: file.read(BLOCK), b"")
+            yield from _decompressed(blocks) if kind == "zstandard" else blocks
     except IsADirectoryError:
         raise UserError("this is a folder", file=path, cure="name a file in it") from None
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -86,23 +87,11 @@ def _blocks(path: Path) -> Iterator[bytes]:
         raise UserError(f"cannot read it: {error.strerror}", file=path, cure="check the file and its rights") from None
 
 
-def _plain_blocks(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            yield block
-
-
-def _gzip_blocks(path: Path) -> Iterator[bytes]:
-    with gzip.open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            yield block
-
-
-def _zstandard_blocks(path: Path) -> Iterator[bytes]:
-    """Decompress frame after frame; unlike `stream_reader`, notice a file that ends within a frame."""
+def _decompressed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress Zstandard frame after frame; unlike `stream_reader`, notice a file that ends within a frame."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
     frame = None
-    for data in _plain_blocks(path):
+    for data in blocks:
         while data:
             frame = frame or decompressor.decompressobj()
             if block := frame.decompress(data):

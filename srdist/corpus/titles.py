@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Callable
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 from srdist.config.schema import TitlesConfig
 from srdist.corpus.records import Document
 from srdist.corpus.sentences import sentence_spans
-from srdist.errors import UserError
+from srdist.storage.models import load_language_model
 
 Titler = Callable[[str], str]
 """text of a document -> a title for it"""
@@ -55,43 +53,54 @@ def without_last_punctuation(text: str) -> str:
     return text[:end]
 
 
+@functools.lru_cache(maxsize=2)
 def make_titler(config: TitlesConfig, language: str = "en") -> Titler:
-    """Return what writes titles for untitled documents: a model where the config names one, else first words.
+    """Return what makes titles of texts: a model where the config names one, else first words.
 
     Raises:
-        UserError: the model cannot be loaded (at the first title, not before).
+        UserError: the model cannot be loaded.
     """
     if config.model is None:
         return lambda text: first_words(text, config.words, language)
     return ModelTitler(config, language)
 
 
-def title_of(document: Document, titler: Titler, lowercase: bool) -> str:
-    """Return the document's title for generation: its own, or one that the titler makes from its paragraphs."""
-    title = document.title or titler("\n".join(filter(None, document.paragraphs)))
-    return normalise_title(title, lowercase)
+def title_of(document: Document, config: TitlesConfig, language: str = "en") -> str:
+    """Return the document's title for generation: the same for all, its own, or one that is made of its paragraphs.
+
+    Raises:
+        UserError: a model has to make it, and cannot be loaded.
+    """
+    title = document.title
+    if config.constant is not None:
+        title = config.constant
+    elif config.replace or not title:
+        title = make_titler(config, language)("\n".join(filter(None, document.paragraphs)))
+    return normalise_title(title, config.lowercase)
 
 
 class ModelTitler:
     """Asks a causal language model for a title, greedily and one document at a time: the same text, the same title.
 
-    The model is loaded at the first title. Its first line that is not blank is the title, at most
-    `config.words` words of it; where that leaves nothing, the text's first words are taken.
+    Its first line that is not blank is the title, at most `config.words` words of it; where that leaves nothing, the
+    text's first words are taken.
 
     Args:
         config: names the model (a folder, or a name on the Hugging Face hub), the prompt and the words.
         language: ISO 639-1 code, for the first words.
+
+    Raises:
+        UserError: the model cannot be loaded.
     """
 
     def __init__(self, config: TitlesConfig, language: str = "en"):
         self.config, self.language = config, language
+        self._model, self._tokenizer = load_language_model(
+            str(config.model), "the model of titles", "corpus.titles.model"
+        )
 
     def __call__(self, text: str) -> str:
-        """Return a title for the text of a document.
-
-        Raises:
-            UserError: the model cannot be loaded.
-        """
+        """Return a title for the text of a document."""
         lines = self._generate(text).strip().splitlines()
         words = normalise_title(lines[0].strip(QUOTES + " ") if lines else "").split()[: self.config.words]
         title = without_last_punctuation(" ".join(words))
@@ -112,27 +121,3 @@ class ModelTitler:
                 pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
             )
         return tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-
-    @cached_property
-    def _model(self) -> Any:
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return self._load(AutoModelForCausalLM, dtype="auto").to(device).eval()
-
-    @cached_property
-    def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        return self._load(AutoTokenizer)
-
-    def _load(self, kind: Any, **options: Any) -> Any:
-        name = str(self.config.model)
-        in_folder = Path(name).is_absolute()
-        try:
-            return kind.from_pretrained(name, local_files_only=in_folder, **options)
-        except (OSError, ValueError) as error:
-            reason = (str(error).splitlines() or ["no reason given"])[0]
-            cure = "set corpus.titles.model to the folder or the hub name of a causal language model"
-            raise UserError(f"cannot load the model of titles: {reason}", file=name, cure=cure) from None

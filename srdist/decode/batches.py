@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,6 @@ class BatchFiles:
             return None
 
 
-def lines(records: Sequence[Record]) -> str:
+def lines(records: Iterable[Record]) -> str:
     """Return records as lines of JSON."""
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

@@ -31,9 +31,6 @@ class PassageTable:
         self._passages, self._titles = open_partitions(folder / PASSAGES), open_partitions(folder / TITLES)
         self._first = np.cumsum([0, *(table.num_rows for table in self._passages)])
 
-    def __len__(self) -> int:
-        return int(self._first[-1])
-
     def __getitem__(self, number: int) -> Passage:
         """Return a passage by its number: its row plus the rows of all earlier partitions."""
         partition = int(np.searchsorted(self._first, number, side="right")) - 1

@@ -21,7 +21,7 @@ class Query(NamedTuple):
     gold_titles: list[str]
 
 
-def check_queries(retriever: SelfRetriever, split: str = "test") -> None:
+def check_queries(retriever: SelfRetriever, split: str) -> None:
     """Refuse a query of a split that is too long before the first one is decoded."""
     for row in read_queries(retriever.config.run_dir, split):
         retriever.prompt(row["text"])

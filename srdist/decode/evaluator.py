@@ -67,7 +67,7 @@ class Replica:
         seconds = round(time.monotonic() - started, 4)
         memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
         facts = {"queries": len(records), "seconds": seconds, "memory_mb": memory}
-        for count in ("assessed", "skipped", "expansions"):
+        for count in ("assessed", "skipped"):
             if records and count in records[0]:
                 facts[count] = sum(record[count] for record in records)
         self.files.write(number, records, facts)

@@ -65,11 +65,11 @@ class Judge:
 
     def needed(self) -> list[int]:
         """Return the passages to assess next, by index; none: the ranking is known."""
-        waiting = np.isnan(self.verdicts[:, 0])
-        if self._wants_all():
-            return np.flatnonzero(waiting).tolist()
-        if self.retrieve.score in WITHOUT_ASSESSMENT:
+        waiting, how = np.isnan(self.verdicts[:, 0]), self.retrieve
+        if how.assess != "all" and how.score in WITHOUT_ASSESSMENT:
             return []
+        if how.assess == "all" or how.normalize_assessment == "query" or int(self.copies.sum()) <= self.k:
+            return np.flatnonzero(waiting).tolist()
         threshold = self._threshold()
         bounds = {group: self._bounds[group] for group in np.unique(self.groups[waiting]).tolist()}
         possible = [group for group, bound in bounds.items() if bound * (1 + ROUNDING) >= threshold]
@@ -114,14 +114,6 @@ class Judge:
         index = [i for i, _ in pairs]
         order = ranking(scores[index].tolist(), self.logprobs[index].tolist(), [number for _, number in pairs])
         return [pairs[place] for place in order[: self.k]]
-
-    def _wants_all(self) -> bool:
-        retrieve = self.retrieve
-        if retrieve.assess == "all":
-            return True
-        if retrieve.score in WITHOUT_ASSESSMENT:
-            return False
-        return retrieve.normalize_assessment == "query" or int(self.copies.sum()) <= self.k
 
     @cached_property
     def _bounds(self) -> np.ndarray:

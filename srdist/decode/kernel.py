@@ -1,23 +1,19 @@
 """What a step of the search does after the logits: scores of the allowed tokens, and the best of them.
 
 Neither a mask nor a normalised distribution over the vocabulary is ever made: the logits of the allowed tokens are
-gathered, and the logarithm of the row's sum of exponentials is taken off. Two back ends do this: compiled loops, for
-float32 logits in the CPU's memory, and tensor operations, for any device and where numba is not installed.
+gathered, and the logarithm of the row's sum of exponentials is taken off: by compiled loops from float32 logits in the
+CPU's memory, by tensor operations from all others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 
 from srdist.decode.kernel_loops import best_choices as best_by_loops
 from srdist.decode.kernel_loops import choice_scores as scores_by_loops
-from srdist.decode.kernel_tensors import best_choices as best_by_tensors
-from srdist.decode.kernel_tensors import choice_scores as scores_by_tensors
 
 CPU_CHUNK, DEVICE_CHUNK = 1 << 18, 1 << 25
 """logits that are exponentiated together: as many as the CPU keeps in its cache; as many as cost little memory"""
@@ -63,15 +59,9 @@ class Best:
         ]
 
 
-@cache
-def has_loops() -> bool:
-    """Tell whether numba is installed."""
-    return find_spec("numba") is not None
-
-
 @dataclass(frozen=True)
 class Rows:
-    """What log-probabilities are made of, where the back end reads it: arrays for the loops, else tensors.
+    """What log-probabilities are made of, where it is read: arrays for the loops, else tensors.
 
     Attributes:
         logits: [rows, vocabulary].
@@ -85,7 +75,7 @@ class Rows:
     def of(cls, logits: torch.Tensor) -> Rows:
         """Take the logits [rows, vocabulary] of a forward, of any type and on any device."""
         totals = log_totals(logits)
-        if logits.is_cpu and logits.dtype == torch.float32 and has_loops():
+        if logits.is_cpu and logits.dtype == torch.float32:
             return cls(logits.numpy(), totals.numpy())
         return cls(logits, totals)
 
@@ -114,8 +104,9 @@ def choice_scores(rows: Rows, choices: Choices) -> np.ndarray:
         scores_by_loops(rows.logits, rows.totals, choices.row, choices.first, choices.token, scores)
         return scores
     device = rows.logits.device
-    tensors = (torch.from_numpy(array).to(device) for array in (choices.row, choices.first, choices.token))
-    return scores_by_tensors(rows.logits, rows.totals, *tensors).cpu().numpy()
+    row, first, token = (torch.from_numpy(a).to(device) for a in (choices.row, choices.first, choices.token))
+    row = row.repeat_interleave(first.diff(), output_size=len(token))
+    return (rows.logits[row, token].float() - rows.totals[row]).cpu().numpy()
 
 
 def best_choices(
@@ -139,10 +130,7 @@ def best_choices(
         first_beam: int64 [searches + 1], the beams of each search.
         limits: how many to return for each search at most, of those that go on and of those that ended.
     """
-    arrays = score, ended, begin, end, beam, first_beam
-    if has_loops():
-        shape = 2, len(first_beam) - 1, max(limits)
-        best = Best(np.empty(shape), np.empty((*shape, 2), np.int64))  # made here: compiled code is slower to
-        best_by_loops(*arrays, limits, best.score, best.origin)
-        return best
-    return Best(*(part.numpy() for part in best_by_tensors(*map(torch.from_numpy, arrays), limits)))
+    shape = 2, len(first_beam) - 1, max(limits)
+    best = Best(np.empty(shape), np.empty((*shape, 2), np.int64))  # made here: compiled code is slower to
+    best_by_loops(score, ended, begin, end, beam, first_beam, limits, best.score, best.origin)
+    return best

@@ -47,7 +47,7 @@ class LanguageModel:
         self.vocabulary: int = network.get_output_embeddings().weight.shape[0]
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig, device: str = "auto") -> LanguageModel:
+    def load(cls, folder: Path, config: ModelConfig, device: str) -> LanguageModel:
         """Load safetensors exported by `srdist train`.
 
         Args:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from srdist.storage.corpus import live_passages
-from srdist.storage.tables import read_test_queries
+from srdist.storage.tables import read_queries
 
 RESULTS = "retrieve/results.jsonl"
 
@@ -114,7 +114,7 @@ def read_results(run_dir: Path, results: str = RESULTS) -> Iterator[tuple[str, R
 
 def gold_retrievals(run_dir: Path) -> Iterator[tuple[str, Retrieval]]:
     """Give each test query with its first gold passage, as if it had been found with certainty."""
-    rows = read_test_queries(run_dir)
+    rows = read_queries(run_dir, "test")
     wanted = pa.array({row["gold_passages"][0] for row in rows if row["gold_passages"]}, pa.string())
     gold = {}
     for table in live_passages(run_dir, ("id", "document", "title", "text")):

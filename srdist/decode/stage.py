@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,7 @@ def retrieve_held_out(config: Config, *, overwrite: bool = False) -> Manifest:
         raise UserError(what, file=config.run_dir, cure=cure)
     kept = config.retrieve.model_dump(exclude={*SCORE_FORM, "assess", "top_k"})
     assess = config.retrieve.assess if config.retrieve.score in WITHOUT_ASSESSMENT else "all"
-    found = config.retrieve.titles * config.retrieve.passages
-    retrieve = RetrieveConfig(**kept, score="query_likelihood", assess=assess, top_k=found)
+    retrieve = RetrieveConfig(**kept, score="query_likelihood", assess=assess, top_k=sys.maxsize)
     config = config.model_copy(update={"retrieve": retrieve})
     stage = Stage(config.run_dir, TUNE, *_retrieve_inputs(config), (TUNE, TUNE_TIMES), kept=(TUNE_BATCHES,))
     return stage.run(lambda: _retrieve_all(config, stage, "validation"), overwrite=overwrite)
@@ -83,10 +83,7 @@ def judge_pairs(
     Raises:
         UserError: the model is not trained, or a pair is too long for its context.
     """
-    settings = {
-        "model": {"dtype": config.model.dtype, "attention": config.model.attention},
-        **config.model_dump(mode="json", include={"templates": True, "retrieve": {"batch_queries", "threads"}}),
-    }
+    settings = _settings(config, {"batch_queries", "threads"})
     digest = hashlib.sha256(json.dumps(list(pairs)).encode()).hexdigest()
     inputs = verified_inputs(config.run_dir, "train", MODEL) | {"pairs": digest}
     folder, times = f"assess.{name}", f"times/assess.{name}.jsonl"
@@ -94,12 +91,8 @@ def judge_pairs(
     verdicts = config.run_dir / folder / "verdicts.jsonl"
 
     def work() -> dict[str, Any]:
-        batches = longest_first([question + text for _, question, _, text in pairs], config.retrieve.batch_queries)
-        files = BatchFiles(config.run_dir / stage.kept[0], _work(stage, [pair[0] for pair in pairs]))
-        items = [([pairs[index] for index in batch],) for batch in batches]
-        facts = run_batches(config, "assess", items, decoding.judge, files)
-        _write_lines(verdicts, files.in_order(batches))
-        _times(config.run_dir / times, facts)
+        texts = [question + text for _, question, _, text in pairs]
+        _decode_all(config, stage, "assess", pairs, texts, decoding.judge, verdicts)
         return {"pairs": len(pairs)}
 
     stage.run(work, overwrite=overwrite)
@@ -134,12 +127,7 @@ def answer(config: Config, *, overwrite: bool = False, source: str = "top") -> M
         inputs |= verified_inputs(run_dir, "retrieve", RETRIEVE)
     else:
         inputs |= verified_inputs(run_dir, "prepare", QUERIES) | verified_corpus(run_dir, PASSAGES)
-    settings = {
-        "model": {"dtype": config.model.dtype, "attention": config.model.attention},
-        **config.model_dump(
-            mode="json", include={"templates": True, "retrieve": {"answer_tokens", "batch_queries", "threads"}}
-        ),
-    }
+    settings = _settings(config, {"answer_tokens", "batch_queries", "threads"})
     folder = ANSWERS + suffix
     outputs = (folder, f"times/answer{suffix}.jsonl")
     stage = Stage(run_dir, f"answer{suffix}", settings, inputs, outputs, kept=(f"{folder}/batches",))
@@ -166,22 +154,40 @@ def _retrieve_all(config: Config, stage: Stage, split: str) -> dict[str, Any]:
 
 
 def _answer_all(config: Config, stage: Stage, source: str) -> dict[str, Any]:
-    run_dir, (folder, times) = config.run_dir, stage.outputs
+    run_dir = config.run_dir
     if source == "top":
         found = [(query, replace(r, candidates=r.candidates[:1], titles=())) for query, r in read_results(run_dir)]
     else:
         found = list(gold_retrievals(run_dir))
     decode = decoding.answer_alone if source == "none" else decoding.answer
     texts = [r.query + (r.candidates[0].text if r.candidates else "") for _, r in found]
-    batches = longest_first(texts, config.retrieve.batch_queries)
-    files = BatchFiles(run_dir / stage.kept[0], _work(stage, [query for query, _ in found]))
-    items = [([found[index] for index in batch],) for batch in batches]
-    facts = run_batches(config, "answer", items, decode, files)
-    answers = run_dir / folder / "answers.jsonl"
-    _write_lines(answers, files.in_order(batches))
-    _times(run_dir / times, facts)
+    answers = run_dir / stage.outputs[0] / "answers.jsonl"
+    _decode_all(config, stage, "answer", found, texts, decode, answers)
     with open(answers, encoding="utf-8") as file:
         return {"queries": len(found), "answers": sum(bool(json.loads(line)["answer"]) for line in file)}
+
+
+def _decode_all(
+    config: Config,
+    stage: Stage,
+    what: str,
+    items: Sequence[tuple],
+    texts: Sequence[str],
+    decode: Callable[..., list[Record]],
+    path: Path,
+) -> None:
+    """Decode items, whose first member is an id, in batches of texts of about the same length; write their records."""
+    batches = longest_first(texts, config.retrieve.batch_queries)
+    files = BatchFiles(config.run_dir / stage.kept[0], _work(stage, [item[0] for item in items]))
+    facts = run_batches(config, what, [([items[index] for index in batch],) for batch in batches], decode, files)
+    _write_lines(path, files.in_order(batches))
+    _times(config.run_dir / stage.outputs[1], facts)
+
+
+def _settings(config: Config, retrieve: set[str]) -> dict[str, Any]:
+    """Return the part of the config that a stage which only asks about given passages depends on."""
+    wanted = {"model": {"dtype", "attention"}, "templates": True, "retrieve": retrieve}
+    return config.model_dump(mode="json", include=wanted)
 
 
 def _work(stage: Stage, queries: list[str]) -> str:

@@ -210,4 +210,4 @@ class Steps:
         return [*self.trie.passage_tokens(passage)[fed:].tolist(), *self.segments.verdict_separator]
 
     def _found(self, title: int, passage: int, logprob: float, context: Context) -> FoundPassage:
-        return FoundPassage(title, passage, logprob, list(map(int, self.trie.same_text(passage))), context)
+        return FoundPassage(title, passage, logprob, self.trie.same_text(passage), context)

@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from srdist.config import load_config
 from srdist.decode.retriever import SelfRetriever
 from srdist.storage.files import write_json
 from srdist.storage.tables import read_queries
@@ -22,8 +21,7 @@ def main(folder: Path, count: int) -> None:
     `hits_1` and `mrr_5` are the paper's Hits@1 and MRR@5 over passages: shares of the queries whose first passage is
     gold, and the mean of 1 / rank of the first gold passage among five (0 where there is none).
     """
-    config = load_config(folder / "config.yaml")
-    retriever = SelfRetriever.load(folder, config)
+    retriever = SelfRetriever.load(folder)
     queries = read_queries(folder, "validation")[:count]
     ranks: list[int | None] = []
     for query, found in zip(queries, retriever.search([query["text"] for query in queries], DEPTH), strict=True):

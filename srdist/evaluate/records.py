@@ -14,7 +14,7 @@ from srdist.errors import UserError
 from srdist.evaluate.measures import Rankings
 from srdist.storage.corpus import live_passages, present
 from srdist.storage.runs import read_run
-from srdist.storage.tables import read_test_queries
+from srdist.storage.tables import read_queries
 
 SELF_RETRIEVAL = "Self-Retrieval"
 HYBRID = "Hybrid"
@@ -34,7 +34,7 @@ class JudgedQuery:
 
 def read_judged_queries(run_dir: Path) -> list[JudgedQuery]:
     """Read the test queries, in the order of `queries/`; gold that was removed from the corpus is left out."""
-    rows = read_test_queries(run_dir)
+    rows = read_queries(run_dir, "test")
     columns = {"gold_documents": "document", "gold_passages": "id", "gold_titles": "title"}
     held = {name: present(run_dir, columns[name], (item for row in rows for item in row[name])) for name in columns}
     queries = []
@@ -95,11 +95,6 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(record, dict):
                 raise UserError("not a JSON object", file=path, line=number)
             yield record
-
-
-def read_retrievals(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """Give the records of `retrieve/results.jsonl`, one for each query."""
-    return read_records(run_dir / "retrieve" / "results.jsonl")
 
 
 def read_answers(run_dir: Path, folder: str = "answers") -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from srdist.baselines.stage import SYSTEM_NAMES, baseline_inputs
+from srdist.baselines.stage import BASELINES, SYSTEM_NAMES, baseline_inputs
 from srdist.config.schema import Config
+from srdist.decode.batches import lines
+from srdist.decode.results import RESULTS
+from srdist.errors import UserError
 from srdist.evaluate.answers import exact_match, f1, measure_answers
 from srdist.evaluate.failures import count_failures, failure_kind
 from srdist.evaluate.fusion import fuse
@@ -28,13 +30,13 @@ from srdist.evaluate.records import (
     documents_of,
     read_answers,
     read_judged_queries,
-    read_retrievals,
+    read_records,
     read_systems,
 )
 from srdist.evaluate.summary import summarize
 from srdist.storage.corpus import verified_corpus
 from srdist.storage.files import write_json, write_text
-from srdist.storage.manifest import Manifest, verified_inputs
+from srdist.storage.manifest import Manifest, read_manifest, verified_inputs
 from srdist.storage.runs import write_run
 from srdist.storage.stage import Stage
 from srdist.storage.tables import PASSAGES, QUERIES
@@ -54,13 +56,16 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
     counts of `queries`.
 
     Raises:
-        UserError: a measure is unknown, a stage before has not finished, or there are no test queries.
+        UserError: a measure is unknown, a stage before has not finished or was made from what has changed since, or
+            there are no test queries.
     """
     parse_measures(config.evaluate.measures)
     run_dir = config.run_dir
     inputs = verified_inputs(run_dir, "prepare", QUERIES) | verified_corpus(run_dir, PASSAGES) | baseline_inputs(config)
     for name, folder in (("retrieve", "retrieve"), ("answer", "answers")):
         inputs |= verified_inputs(run_dir, name, folder)
+    for name in ("retrieve", "answer", *(f"{BASELINES}.{system}" for system in config.baselines.systems)):
+        _check_made_from(config, name, inputs)
     settings = {
         "name": config.name,
         "titles": config.retrieve.titles,
@@ -69,6 +74,15 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
     }
     stage = Stage(run_dir, "evaluate", settings=settings, inputs=inputs, outputs=(EVALUATE,))
     return stage.run(lambda: _work(config), overwrite=overwrite)
+
+
+def _check_made_from(config: Config, name: str, inputs: dict[str, str]) -> None:
+    """Refuse a stage that was made from other queries, passages or retrievals than those measured now."""
+    before = read_manifest(config.run_dir, name).inputs
+    changed = sorted(key for key in before.keys() & inputs.keys() if before[key] != inputs[key])
+    if changed:
+        cure = f"run `srdist {name.partition('.')[0]} --overwrite` first"
+        raise UserError(f"{changed[0]} changed since {name} read it", file=config.run_dir, cure=cure)
 
 
 def _work(config: Config) -> dict[str, Any]:
@@ -83,7 +97,7 @@ def _work(config: Config) -> dict[str, Any]:
     titles: dict[str, list[str]] = {}
     failures = {query.id: failure_kind(query, None) for query in queries}
     by_id = {query.id: query for query in queries}
-    for record in read_retrievals(run_dir):  # one at a time: a line has some 50 kB
+    for record in read_records(run_dir / RESULTS):  # one at a time: a line has some 50 kB
         titles[record["query"]] = [title["title"] for title in record["titles"]]
         failures[record["query"]] = failure_kind(by_id[record["query"]], record)
     kinds = {query.id: naming_kind(query, config.corpus.language) for query in queries}
@@ -113,8 +127,7 @@ def _work(config: Config) -> dict[str, Any]:
         _per_query(query, levels, titles, answers) | {"outcome": failures[query.id], "naming": kinds[query.id]}
         for query in queries
     )
-    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    write_text(run_dir / EVALUATE / "per_query.jsonl", "".join(lines))
+    write_text(run_dir / EVALUATE / "per_query.jsonl", lines(records))
     qrels = [f"{query.id} 0 {passage} 1\n" for query in queries for passage in query.passages]
     write_text(run_dir / EVALUATE / "qrels.trec", "".join(qrels))
     write_json(run_dir / EVALUATE / "metrics.json", metrics)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from srdist.config.schema import Config
+from srdist.decode.batches import lines
 from srdist.decode.results import Retrieval, read_results
 from srdist.decode.score import WITHOUT_ASSESSMENT, final_scores, passage_scores, title_scores
 from srdist.decode.stage import TUNE, retrieve_held_out
@@ -82,7 +82,7 @@ def tune(config: Config, *, overwrite: bool = False) -> list[dict[str, Any]]:
         if assessed or form.score in WITHOUT_ASSESSMENT
     ]
     records.sort(key=lambda record: (-record[f"MRR@{DEPTH}"], -record["Hits@1"]))
-    write_text(config.run_dir / FORMS, "".join(json.dumps(record) + "\n" for record in records))
+    write_text(config.run_dir / FORMS, lines(records))
     return records
 
 

@@ -21,7 +21,7 @@ from srdist.growth.workers import workers
 from srdist.prepare.chunks import chunk_schema, partition_of
 from srdist.prepare.length import check_length
 from srdist.prepare.shuffle import Runner, write_chunks, write_partitions
-from srdist.storage.corpus import GROWTH, HOME, LIVE
+from srdist.storage.corpus import HOME, LIVE
 from srdist.storage.files import link_or_copy
 from srdist.storage.partitions import open_partitions, partition_path, write_partition
 from srdist.storage.tables import PASSAGES, TITLES, TOKENS, TRIE
@@ -31,6 +31,8 @@ from srdist.trie.title_level import build_titles, title_level_path
 DOCUMENTS = 20_000
 """documents of a new partition, about"""
 TABLES = (TITLES, PASSAGES, TOKENS)
+QUARANTINE = "quarantine.added.jsonl"
+"""in the run's folder: `growth/` does not outlive a compaction"""
 
 
 def write_change(
@@ -56,7 +58,8 @@ def write_change(
         if kept.num_rows:
             chunks = [_keep(addition, kept), *chunks]
         new = addition.prepare.partitions if chunks else 0
-        write_partitions(addition, chunks, run) if new else None
+        if new:
+            write_partitions(addition, chunks, run)
         if source:
             check_length(config, folder / WORK)
         known = _gather(before, folder, new)
@@ -77,7 +80,7 @@ def _addition(config: Config, source: DocumentSource | None, work: Path, partiti
 
 def _write_chunks(config: Config, addition: Config, counts: Counter[str], run: Runner) -> list[Path]:
     read: Counter[str] = Counter()
-    with BadRecords(config.corpus.on_bad_record, config.run_dir / GROWTH / "quarantine.jsonl") as bad:
+    with BadRecords(config.corpus.on_bad_record, config.run_dir / QUARANTINE) as bad:
         chunks = write_chunks(addition, bad, read, run)
     counts.update(added=read["documents"], bad_records=bad.count)
     return chunks

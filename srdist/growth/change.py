@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from srdist.config.paths import locate
@@ -15,8 +14,7 @@ from srdist.growth.check import check_removed, check_run
 from srdist.growth.compact import install, write_compact
 from srdist.growth.folder import Corpus, abandon, begin, commit, settle
 from srdist.storage.corpus import corpus_counts, live_titles, read_growth
-from srdist.storage.files import sha256
-from srdist.storage.stage import Stage
+from srdist.storage.stage import Stage, digest
 
 
 def change_corpus(config: Config, source: DocumentSource | None, removed: Collection[str]) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def change_corpus(config: Config, source: DocumentSource | None, removed: Collec
             document to add is there already or cannot be used, or one to remove is not there.
     """
     run_dir, removed = config.run_dir, sorted(set(removed))
-    added = {"format": source.format, "sha256": _digest(locate(source.path))} if source else None
+    added = {"format": source.format, "sha256": digest(locate(source.path))} if source else None
     command = {"add": added, "remove": removed}
     with _alone(config):
         if settle(run_dir) == command:
@@ -69,13 +67,6 @@ def compact_corpus(config: Config) -> dict[str, Any]:
             known, corpus = write_compact(config, before, folder, counts["passages"])
             install(run_dir, commit(run_dir, folder, known, corpus, corpus_facts(folder, live_titles(folder))))
     return corpus_counts(run_dir)
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise UserError(f"cannot read it: {error.strerror}", file=path) from None
 
 
 @contextmanager

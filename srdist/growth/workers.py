@@ -18,12 +18,13 @@ SMALL = 20_000
 def workers(config: Config, passages: int) -> Iterator[Runner]:
     """Give `run_tasks`, or its like in this process for few passages."""
     if passages <= SMALL:
-        yield _run_here
+        yield run_here
     else:
         with ray_cluster(config.cluster):
             yield run_tasks
 
 
-def _run_here(function: Callable[..., Any], arguments: Iterable[tuple], **_: Any) -> Iterator[tuple[int, Any]]:
+def run_here(function: Callable[..., Any], arguments: Iterable[tuple], **_: Any) -> Iterator[tuple[int, Any]]:
+    """Run tasks as `run_tasks` does, one after the other in this process."""
     for index, item in enumerate(arguments):
         yield index, function(*item)

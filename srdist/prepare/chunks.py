@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import os
@@ -13,7 +12,7 @@ import pyarrow as pa
 from srdist.config.schema import Config, TemplatesConfig
 from srdist.corpus.passages import split_document
 from srdist.corpus.records import Document
-from srdist.corpus.titles import make_titler, normalise_title, title_of
+from srdist.corpus.titles import title_of
 from srdist.storage.partitions import write_partition
 from srdist.templates import Segments, load_tokenizer
 
@@ -61,7 +60,7 @@ def write_chunk(path: Path, documents: list[Document], config: Config) -> int:
             return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
     segments = segments_for(config)
     schema = chunk_schema(pa.from_numpy_dtype(segments.token_type))
-    titles = [_title(document, config) for document in documents]
+    titles = [title_of(document, config.corpus.titles, config.corpus.language) for document in documents]
     rows: list[list[dict]] = [[] for _ in range(config.prepare.partitions)]
     for document, title, title_tokens in zip(documents, titles, segments.titles(titles), strict=True):
         rows[partition_of(title, len(rows))] += _passages(document, title, title_tokens, config)
@@ -71,18 +70,6 @@ def write_chunk(path: Path, documents: list[Document], config: Config) -> int:
             row["tokens"] = tokens
         batches.append(pa.RecordBatch.from_pylist(partition, schema=schema))
     return write_partition(path, batches, schema)
-
-
-def _title(document: Document, config: Config) -> str:
-    settings = config.corpus.titles
-    if settings.constant is not None:
-        return normalise_title(settings.constant, settings.lowercase)
-    if settings.replace:
-        document = dataclasses.replace(document, title="")
-    return title_of(document, _titler(settings, config.corpus.language), settings.lowercase)
-
-
-_titler = functools.lru_cache(maxsize=2)(make_titler)
 
 
 def _passages(document: Document, title: str, title_tokens: list[int], config: Config) -> list[dict]:

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-
 from srdist.corpus.answers import contains_answer
 from srdist.corpus.records import Gold, Query
 from srdist.corpus.titles import normalise_title
@@ -64,18 +62,14 @@ def find_gold(
     passages = open_partition(partition_path(run_dir / PASSAGES, index, count))
     titles = open_partition(partition_path(run_dir / TITLES, index, count))["title"].to_pylist()
     found: dict[tuple[int, int], GoldPassage] = {}
-    for row, document, title, paragraph in _keys(passages):
+    columns = (passages[name].to_pylist() for name in ("document", "title", "paragraph"))
+    for row, (document, title, paragraph) in enumerate(zip(*columns, strict=True)):
         for number, gold in by_document.get(document, []) + by_title.get(titles[title], []):
             if gold.paragraph is None or gold.paragraph == paragraph:
                 has_answer = contains_answer(passages["text"][row].as_py(), queries[number].answers)
                 identifier = passages["id"][row].as_py()
                 found[number, row] = GoldPassage(index, row, identifier, document, titles[title], has_answer)
     return [(number, passage) for (number, _), passage in found.items()]
-
-
-def _keys(passages: pa.Table) -> Iterable[tuple[int, str, int, int]]:
-    columns = (passages[name].to_pylist() for name in ("document", "title", "paragraph"))
-    return zip(range(passages.num_rows), *columns, strict=True)
 
 
 def resolve(queries: list[Query], found: Iterable[tuple[int, GoldPassage]]) -> list[ResolvedQuery]:

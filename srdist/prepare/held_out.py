@@ -27,15 +27,14 @@ def hold_out(resolved: list[ResolvedQuery], config: Config) -> list[ResolvedQuer
         what = f"mixture.held_out_queries is {count}, but only {len(texts)} training queries have gold passages"
         raise UserError(what, cure="hold out fewer, or none")
     held_out = set(sorted(texts, key=lambda text: hashlib.sha256(f"{seed}\0{text}".encode()).digest())[:count])
-    return [_held_out(query) if _is_taken(query, held_out) else query for query in resolved]
+    return [
+        _with_split(query, "validation") if query.query.split == "train" and query.query.text in held_out else query
+        for query in resolved
+    ]
 
 
-def _is_taken(resolved: ResolvedQuery, held_out: set[str]) -> bool:
-    return resolved.query.split == "train" and resolved.query.text in held_out
-
-
-def _held_out(resolved: ResolvedQuery) -> ResolvedQuery:
-    return dataclasses.replace(resolved, query=dataclasses.replace(resolved.query, split="validation"))
+def _with_split(resolved: ResolvedQuery, split: str) -> ResolvedQuery:
+    return dataclasses.replace(resolved, query=dataclasses.replace(resolved.query, split=split))
 
 
 def write_held_out(config: Config, resolved: list[ResolvedQuery]) -> Counter[str]:
@@ -44,10 +43,6 @@ def write_held_out(config: Config, resolved: list[ResolvedQuery]) -> Counter[str
     if not config.mixture.held_out_queries:
         return Counter()
     mixture = config.mixture.model_copy(update={"phases": [phase], "negatives_from": "random"})
-    as_training = [
-        dataclasses.replace(query, query=dataclasses.replace(query.query, split="train"))
-        for query in resolved
-        if query.query.split == "validation"
-    ]
+    as_training = [_with_split(query, "train") for query in resolved if query.query.split == "validation"]
     counts = write_mixture(config.model_copy(update={"mixture": mixture}), as_training)
     return Counter({name: count for name, count in counts.items() if name.startswith(f"{phase.name}/")})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -30,15 +29,12 @@ def check_length(config: Config, folder: Path) -> None:
     tables = (open_partitions(folder / name) for name in (TITLES, PASSAGES, TOKENS))
     for titles, passages, tokens in zip(*tables, strict=True):
         owner = passages["title"].to_numpy()
-        length = pc.list_value_length(titles["tokens"]).to_numpy()[owner] + _lengths(tokens)
+        of_title, of_passage = (pc.list_value_length(table["tokens"]).to_numpy() for table in (titles, tokens))
+        length = of_title[owner] + of_passage
         if len(length) and length.max() > room:
             name = passages["id"][int(np.argmax(length))].as_py()
             what = f"passage {name} and its title have {length.max()} tokens; the model's context has room for {room}"
             raise UserError(what, cure="split its document into shorter paragraphs, or lower corpus.passage_words")
-
-
-def _lengths(tokens: Any) -> np.ndarray:
-    return pc.list_value_length(tokens["tokens"]).to_numpy()
 
 
 def _context(config: Config) -> int | None:

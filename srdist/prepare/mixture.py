@@ -68,9 +68,10 @@ def write_mixture_partition(run_dir: Path, index: int, config: Config, queries: 
     segments, tables = segments_for(config), PassageTables(run_dir)
     questions, ranked = _questions_path(config, index), _ranked_path(config)
     indexing = IndexingExamples(
-        config, tables.partitions[index], segments, read_questions(questions) if questions.exists() else None
+        config, tables.partitions[index], segments, read_questions(questions) if config.mixture.questions else None
     )
-    negatives = Negatives(config, tables, read_ranked(ranked) if ranked.exists() else {})
+    asked = [resolved.query.id for resolved in queries]
+    negatives = Negatives(config, tables, read_ranked(ranked, asked) if ranked.exists() else {})
     counts: Counter[str] = Counter()
     schema = mixture_schema(segments.token_type)
     for phase in config.mixture.phases:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from srdist.baselines.bm25 import rank_with_bm25
 from srdist.config.mixture import PhaseConfig
@@ -97,7 +98,8 @@ def _texts(tables: PassageTables) -> list[str]:
     return texts
 
 
-def read_ranked(path: Path) -> dict[str, list[int]]:
-    """Return what `mine_negatives` wrote: query id -> numbers of passages."""
+def read_ranked(path: Path, queries: list[str]) -> dict[str, list[int]]:
+    """Return what `mine_negatives` wrote for some queries: their id -> numbers of passages."""
     table = open_partition(path)
+    table = table.filter(pc.is_in(table["query"], value_set=pa.array(queries, pa.string())))
     return dict(zip(table["query"].to_pylist(), table["passages"].to_pylist(), strict=True))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from srdist.config.mixture import ViewsConfig
 from srdist.config.schema import Config, TemplatesConfig
-from srdist.errors import UserError
 from srdist.prepare.passage_tables import PassageTables
+from srdist.storage.models import load_language_model
 from srdist.storage.partitions import open_partition, write_partition
 from srdist.templates import writing_text
 
@@ -55,19 +55,10 @@ class QuestionWriter:
     """
 
     def __init__(self, config: ViewsConfig, templates: TemplatesConfig):
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
         self.config, self.templates = config, templates
-        name, in_folder = str(config.question_model), Path(str(config.question_model)).is_absolute()
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=in_folder, padding_side="left")
-            model = AutoModelForCausalLM.from_pretrained(name, local_files_only=in_folder, dtype="auto")
-        except (OSError, ValueError) as error:
-            reason = (str(error).splitlines() or ["no reason given"])[0]
-            cure = "set mixture.views.question_model to the folder or the hub name of a causal language model"
-            raise UserError(f"cannot load the model of questions: {reason}", file=name, cure=cure) from None
-        self.model: Any = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.model, self.tokenizer = load_language_model(
+            str(config.question_model), "the model of questions", "mixture.views.question_model", padding_side="left"
+        )
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 

@@ -76,7 +76,7 @@ def _inputs(config: Config) -> dict[str, str]:
             paths[f"corpus.queries.{number}.qrels"] = locate(source.qrels)
     if config.corpus.titles.model:
         paths |= model_files(config.corpus.titles.model, "title_model", "corpus.titles.model")
-    if config.mixture.views.question_model and any(phase.questions for phase in config.mixture.phases):
+    if config.mixture.views.question_model and config.mixture.questions:
         paths |= model_files(config.mixture.views.question_model, "question_model", "mixture.views.question_model")
     files = tokenizer_files(config)
     digests = input_digests(paths | files, config.run_dir / "manifests" / ".inputs.json")

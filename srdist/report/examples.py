@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from srdist.decode.results import RESULTS
 from srdist.evaluate.records import read_records
 
 Item = TypeVar("Item")
@@ -25,7 +26,7 @@ def read_examples(run_dir: Path, count: int) -> list[dict[str, Any]]:
     wanted = {question["query"] for question in chosen}
     results = {
         record["query"]: record["candidates"][:SHOWN_CANDIDATES]
-        for record in read_records(run_dir / "retrieve" / "results.jsonl")
+        for record in read_records(run_dir / RESULTS)
         if record["query"] in wanted
     }
     return [_example(question, results.get(question["query"], [])) for question in chosen]

@@ -14,6 +14,7 @@ from srdist.evaluate.records import read_records
 from srdist.evaluate.table import LEVELS, MARK, SIGNIFICANT, best_values, differs, read_metrics, systems_in_order
 from srdist.report.examples import read_examples
 from srdist.report.figures import duration, figure, signed
+from srdist.report.templates import page_templates
 from srdist.report.training import describe_training
 from srdist.storage.corpus import corpus_counts
 from srdist.storage.files import sha256, write_text
@@ -73,15 +74,7 @@ def _work(config: Config, manifests: dict[str, Manifest]) -> dict[str, Any]:
 
 def render(config: Config, manifests: dict[str, Manifest]) -> str:
     """Return the page; every text in it is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates()
     environment.filters |= {"duration": duration, "figure": figure, "signed": signed}
     metrics = read_metrics(config.run_dir)
     records = config.run_dir / "train" / "metrics.jsonl"

@@ -1,4 +1,4 @@
-"""The training's records as curves and facts; records may lack keys."""
+"""The training's records as curves and facts."""
 
 from __future__ import annotations
 
@@ -37,23 +37,17 @@ def describe_training(records: Iterable[dict[str, Any]]) -> Training:
 
 def _curves(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
-    for task in (*TASKS, None):
-        key = "loss" if task is None else f"loss_{task}"
-        points = [
-            (float(record["step"]), float(record[key]))
-            for record in records
-            if record.get(key) is not None and "step" in record
-        ]
-        if points and (task or not curves):
-            curves[task or "all tasks"] = points
+    for task in TASKS:
+        key = f"loss_{task}"
+        if points := [(float(record["step"]), float(record[key])) for record in records if key in record]:
+            curves[task] = points
     return curves
 
 
 def _phase_starts(records: list[dict[str, Any]]) -> dict[str, float]:
     starts: dict[str, float] = {}
     for record in records:
-        if "phase" in record and "step" in record:
-            starts.setdefault(str(record["phase"]), float(record["step"]))
+        starts.setdefault(record["phase"], float(record["step"]))
     return starts
 
 

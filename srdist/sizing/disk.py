@@ -7,7 +7,7 @@ from srdist.sizing.memory import Setup
 from srdist.sizing.model import Dimensions
 from srdist.sizing.work import Corpus, PhaseWork
 from srdist.storage.manifest import manifest_path, read_manifest
-from srdist.storage.tables import MIXTURE, TRIE
+from srdist.storage.tables import MIXTURE, TRIE, token_type
 
 TRIE_BYTES = 60
 """of a passage's share of the trie, before it is built: between 10 and 75 were seen"""
@@ -28,15 +28,10 @@ def disk_needs(
     return {
         "checkpoints": float(checkpoint * (config.train.keep_checkpoints + 1)),
         "model": float(2 * weights if config.train.validation.retrieval_steps else weights),
-        "corpus tables": _made(config, "prepare", without=MIXTURE) or _tables(corpus),
+        "corpus tables": _made(config, "prepare", without=MIXTURE) or _tables(model, corpus),
         "mixture": _made(config, "prepare", only=MIXTURE) or _mixture(config, model, phases),
         "trie": _made(config, "index", only=TRIE) or (float(TRIE_BYTES * corpus.passages) if corpus else None),
     }
-
-
-def token_bytes(model: Dimensions) -> int:
-    """Return the bytes of a token id in the tables."""
-    return 2 if model.vocabulary <= 1 << 16 else 4
 
 
 def _made(config: Config, stage: str, only: str = "", without: str = "/") -> float:
@@ -47,14 +42,16 @@ def _made(config: Config, stage: str, only: str = "", without: str = "/") -> flo
     return float(sum(f["bytes"] for name, f in files.items() if name.startswith(only) and not name.startswith(without)))
 
 
-def _tables(corpus: Corpus | None) -> float | None:
+def _tables(model: Dimensions, corpus: Corpus | None) -> float | None:
     if corpus is None:
         return None
-    return corpus.text_bytes + corpus.passages * (4 * corpus.passage + PASSAGE_BYTES)
+    tokens = token_type(model.vocabulary).itemsize * corpus.passage
+    return corpus.text_bytes + corpus.passages * (tokens + PASSAGE_BYTES)
 
 
 def _mixture(config: Config, model: Dimensions, phases: list[PhaseWork] | None) -> float | None:
     if phases is None:
         return None
     drawn = zip(config.mixture.phases, phases, strict=True)
-    return float(sum(token_bytes(model) * work.tokens * phase.draws / phase.epochs for phase, work in drawn))
+    token = token_type(model.vocabulary).itemsize
+    return float(sum(token * work.tokens * phase.draws / phase.epochs for phase, work in drawn))

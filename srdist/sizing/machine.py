@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from srdist.config.gpus import find_gpu, gpu_of_device
+from srdist.config.gpus import find_gpu, peak_flops
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.sizing.memory import GIB
@@ -58,8 +58,8 @@ def this_machine(config: Config, nodes: int, ranks_per_node: int | None) -> Mach
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / GIB
         device = torch.cuda.get_device_name(0)
-        known = gpu_of_device(device)
-        flops, source = (known.bf16_teraflops * 1e12, "data sheet, bfloat16") if known else (None, "unknown")
+        flops = peak_flops(device)
+        source = "data sheet, bfloat16" if flops else "unknown"
         reserved = CUDA_GIB + CUDA_SHARE * memory
         return Machine(device, nodes, ranks, memory, reserved, True, *_given(config, flops, source))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB / ranks
@@ -86,10 +86,11 @@ def _given(config: Config, flops: float | None, source: str) -> tuple[float | No
     return (peak * 1e12, "train.peak_tflops") if peak else (flops, source)
 
 
-def _measured_flops(dtype: str, size: int = 1024, repeats: int = 4) -> float:
+def _measured_flops(dtype: str) -> float:
     """Return the operations per second of a matrix product on this machine's CPUs."""
     import torch
 
+    size, repeats = 1024, 4
     matrix = torch.ones(size, size, dtype=getattr(torch, dtype))
     seconds = []
     for _ in range(repeats):

@@ -9,6 +9,7 @@ from typing import Any
 
 from srdist.config.schema import Config
 from srdist.errors import UserError
+from srdist.storage.models import is_folder
 from srdist.train.flops import ModelSize, model_size
 
 KNOWN = Path(__file__).parent / "models"
@@ -85,7 +86,7 @@ def _trained(model: Any, config: Config) -> int:
 
 def _model_config(base: str) -> dict[str, Any]:
     """Read config.json from a model's folder, from the dimensions kept here, or from the hub's cache on this disk."""
-    if base.startswith("/"):
+    if is_folder(base):
         path = Path(base) / "config.json"
         cure = "correct model.base; launch/quickstart.sh makes the quickstart's base model"
     else:

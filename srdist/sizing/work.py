@@ -17,6 +17,7 @@ from srdist.corpus.titles import normalise_title
 from srdist.errors import UserError
 from srdist.sizing.model import Dimensions
 from srdist.storage.manifest import manifest_path
+from srdist.storage.models import is_folder
 from srdist.templates import Segments, load_tokenizer, writing_text
 from srdist.train.plan import Work, make_plan
 
@@ -108,7 +109,7 @@ def read_corpus(config: Config) -> Corpus:
 
 def _counter(config: Config) -> Callable[[str], float]:
     """Return a function that counts the tokens of a text, with the base model's tokenizer where it is on this disk."""
-    if config.model.base.startswith("/"):
+    if is_folder(config.model.base):
         try:
             segments = Segments(config.templates, load_tokenizer(config.model.base))
             return lambda text: len(segments.encode([text])[0])

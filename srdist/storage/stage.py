@@ -213,7 +213,7 @@ def input_digests(paths: dict[str, Path], cache: Path) -> dict[str, str]:
         stat = path.stat()
         entry = known.get(str(path))
         if entry is None or (entry["bytes"], entry["mtime_ns"]) != (stat.st_size, stat.st_mtime_ns):
-            entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": _digest(path)}
+            entry = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest(path)}
         entries[str(path)] = entry
         digests[name] = entry["sha256"]
     if entries != known:
@@ -228,7 +228,8 @@ def _read_known(cache: Path) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of an input file; raise UserError where it cannot be read."""
     try:
         return sha256(path)
     except OSError as error:

@@ -26,12 +26,17 @@ TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, TRIE, MODEL = (
 )
 
 
-def titles_schema(token_type: np.dtype) -> pa.Schema:
+def token_type(vocabulary: int) -> np.dtype:
+    """Return the smallest unsigned integer type that holds every token id: 2 or 4 bytes."""
+    return np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+
+
+def titles_schema(tokens: np.dtype) -> pa.Schema:
     """Titles that differ after normalisation, sorted."""
     return pa.schema(
         [
             ("title", pa.string()),  # normalised: the text that the model generates
-            ("tokens", pa.list_(pa.from_numpy_dtype(token_type))),  # of the title segment
+            ("tokens", pa.list_(pa.from_numpy_dtype(tokens))),  # of the title segment
             ("first_passage", pa.uint32()),  # row in this partition of `passages`
             ("passages", pa.uint32()),  # number of its passages
         ]
@@ -52,9 +57,9 @@ def passages_schema() -> pa.Schema:
     )
 
 
-def tokens_schema(token_type: np.dtype) -> pa.Schema:
+def tokens_schema(tokens: np.dtype) -> pa.Schema:
     """Token ids of the passage segments."""
-    return pa.schema([("tokens", pa.list_(pa.from_numpy_dtype(token_type)))])
+    return pa.schema([("tokens", pa.list_(pa.from_numpy_dtype(tokens)))])
 
 
 def queries_schema() -> pa.Schema:
@@ -72,11 +77,6 @@ def queries_schema() -> pa.Schema:
     )
 
 
-def read_test_queries(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the test queries of a run, in order, as rows of `queries_schema`."""
-    return read_queries(run_dir, "test")
-
-
 def read_queries(run_dir: Path, split: str) -> list[dict[str, Any]]:
     """Return the queries of a split of a run, in order, as rows of `queries_schema`."""
     rows = pa.concat_tables(open_partitions(run_dir / QUERIES)).to_pylist()
@@ -87,12 +87,12 @@ TASKS = ("indexing", "retrieval", "positive", "negative", "writing")
 """Tasks of the mixture; a row's `task` is an index into it."""
 
 
-def mixture_schema(token_type: np.dtype) -> pa.Schema:
+def mixture_schema(tokens: np.dtype) -> pa.Schema:
     """Training examples of one epoch of a phase, in `mixture/<phase>/epoch-<e>/`; trained tokens stand at the end."""
     return pa.schema(
         [
             ("task", pa.uint8()),
             ("prompt_tokens", pa.uint32()),  # leading tokens that are not trained
-            ("tokens", pa.list_(pa.from_numpy_dtype(token_type))),
+            ("tokens", pa.list_(pa.from_numpy_dtype(tokens))),
         ]
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from srdist.config.study import StudyConfig
 from srdist.evaluate.table import LEVELS
+from srdist.report.templates import page_templates
 from srdist.study.results import Cost, Result, lines_of
 from srdist.study.variants import Comparison
 
@@ -35,25 +36,21 @@ def render(
     Args:
         largest: the comparisons of the variants at the largest size.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, Path(__file__).parents[1] / "report"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     inline = [(picture.title, Markup(_element(picture.svg, number))) for number, picture in enumerate(pictures)]
-    return environment.get_template("study.html.jinja").render(
-        study=study,
-        sizes=sorted({result.documents for result in results}),
-        levels={level: lines_of(results, level, study.measure) for level in LEVELS},
-        costs=costs,
-        compared={name: list(rows) for name, rows in groupby(largest, lambda row: row.name)},
-        pictures=inline,
-        unfinished=unfinished,
+    return (
+        page_templates(Path(__file__).parent)
+        .get_template("study.html.jinja")
+        .render(
+            study=study,
+            sizes=sorted({result.documents for result in results}),
+            levels={level: lines_of(results, level, study.measure) for level in LEVELS},
+            costs=costs,
+            compared={name: list(rows) for name, rows in groupby(largest, lambda row: row.name)},
+            pictures=inline,
+            unfinished=unfinished,
+        )
     )
 
 

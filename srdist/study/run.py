@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
+from srdist.cluster.children import end_with_parent, signals_passed_on
 from srdist.config.load import save_config
 from srdist.errors import REQUEUE
 from srdist.progress import console
@@ -56,34 +55,11 @@ def run_cell(cell: Cell) -> int:
     save_config(cell.config, cell.config_file)
     command = [sys.executable, "-m", "srdist.cli", "run", str(cell.config_file)]
     with open(cell.log, "ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_stop_with_the_parent
+        process = subprocess.Popen(  # two runs must not write to one folder
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent
         )
-        with _stop_signals_passed_on(process) as stopped:
+        with signals_passed_on([process], (signal.SIGTERM, signal.SIGUSR1)) as stopped:
             code = process.wait()
     if stopped or code == REQUEUE:
         raise SystemExit(REQUEUE)
     return code
-
-
-def _stop_with_the_parent() -> None:
-    """Be told to stop when the study is killed: two runs must not write to one folder."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-@contextmanager
-def _stop_signals_passed_on(process: subprocess.Popen) -> Iterator[list[int]]:
-    """Pass SIGTERM and SIGUSR1 on to a process; give the list of those that came."""
-    came: list[int] = []
-
-    def pass_on(number: int, _: object) -> None:
-        came.append(number)
-        process.send_signal(signal.SIGTERM)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGUSR1)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

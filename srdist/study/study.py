@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from srdist.config.study import StudyConfig
 from srdist.errors import UserError
@@ -64,7 +63,7 @@ def check_inputs(study: StudyConfig, cells: Sequence[Cell]) -> None:
         check_gold(cell.config.corpus)
 
 
-def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
+def write_results(study: StudyConfig, cells: Sequence[Cell]) -> None:
     """Write the .csv files, the tables, the figures and the page of the cells that are finished.
 
     Raises:
@@ -85,7 +84,6 @@ def write_results(study: StudyConfig, cells: Sequence[Cell]) -> Path:
     pictures = _draw(study, results, costs, largest)
     unfinished = [cell.name for cell in cells if not is_finished(cell)]
     write_text(study.output / PAGE, render(study, results, costs, largest, pictures, unfinished))
-    return study.output / PAGE
 
 
 def _check_measure(study: StudyConfig, measured: set[str]) -> None:

@@ -13,9 +13,6 @@ from srdist.storage.manifest import Manifest, manifest_path
 from srdist.tracking.lineage import made_by, used_by
 from srdist.tracking.tracker import open_tracker
 
-FIGURES = {"evaluate": "evaluate/metrics.json"}
-"""Stages whose figures are not in their manifest, but in a file of the run."""
-
 
 def track_stage(config: Config, manifest: Manifest) -> None:
     """Log a finished stage to `tracking.backend`, unless that was done before; the process is the only one that does.
@@ -39,9 +36,8 @@ def track_stage(config: Config, manifest: Manifest) -> None:
 
 def _figures(run_dir: Path, manifest: Manifest) -> dict[str, Any]:
     figures = {**manifest.counts, "seconds": manifest.seconds}
-    if manifest.stage in FIGURES:
-        measured = json.loads((run_dir / FIGURES[manifest.stage]).read_text(encoding="utf-8"))
-        figures |= flat_numbers(measured)
+    if manifest.stage == "evaluate":
+        figures |= flat_numbers(json.loads((run_dir / "evaluate" / "metrics.json").read_text(encoding="utf-8")))
     return figures
 
 

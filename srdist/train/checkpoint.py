@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srdist.config.schema import Config
-from srdist.storage.files import ASIDE, sha256, write_json
+from srdist.storage.files import ASIDE, remove_asides, sha256, write_json
 from srdist.train.device import Rank, gather_objects
 from srdist.train.universal import converted, load_universal, separate_step_counters
 
@@ -52,7 +52,7 @@ class Checkpoint:
 
 def save_checkpoint(
     engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank, step: int, state: dict[str, Any]
-) -> Path:
+) -> None:
     """Save trained weights and optimizer after `step` steps; all ranks call it.
 
     Every rank syncs and digests a share of the files; rank 0 writes the checksums last and renames the
@@ -78,7 +78,6 @@ def save_checkpoint(
         os.replace(aside, folder)
         _remove_others(folder, config.train.keep_checkpoints)
     gather_objects(None, rank)
-    return folder
 
 
 def newest_checkpoint(config: Config, rank: Rank) -> Checkpoint | None:
@@ -87,7 +86,7 @@ def newest_checkpoint(config: Config, rank: Rank) -> Checkpoint | None:
     A damaged one is named in a warning and passed over. What a kill left half written is removed.
     """
     if rank.is_first:
-        _remove_asides(config.run_dir / CHECKPOINTS)
+        remove_asides(config.run_dir / CHECKPOINTS)
     for folder in reversed(gather_objects(checkpoints(config.run_dir / CHECKPOINTS), rank)[0]):
         facts = _read_facts(folder)
         wrong = ["checkpoint.json is missing or damaged"] if facts is None else _damaged(folder, facts, rank)
@@ -145,9 +144,4 @@ def _remove_others(newest: Path, keep: int) -> None:
     found = checkpoints(newest.parent)
     until = found.index(newest) + 1
     for path in found[: max(0, until - keep)] + found[until:]:
-        shutil.rmtree(path)
-
-
-def _remove_asides(folder: Path) -> None:
-    for path in folder.glob(f"*{ASIDE}"):
         shutil.rmtree(path)

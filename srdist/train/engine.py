@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from srdist.config.schema import Config, ModelConfig
 from srdist.errors import UserError
+from srdist.storage.models import is_folder
 from srdist.train.attention import register_packed_attention
 from srdist.train.device import Rank, import_deepspeed
 from srdist.train.lora import with_adapters
@@ -78,7 +79,7 @@ def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
             config.base,
             dtype=getattr(torch, config.dtype),
             attn_implementation=attention_kernel(config.attention, device),
-            local_files_only=config.base.startswith("/"),
+            local_files_only=is_folder(config.base),
         )
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     import torch
 
 
-def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> Path:
+def export_model(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank) -> None:
     """Write weights (safetensors, in the type they were trained in), configs and tokenizer to `model/`.
 
     All ranks call it; rank 0 holds the whole model once, in its main memory.
     """
     weights = gathered_weights(engine, rank, frozen=config.train.lora is None)
     done_by_first(lambda: save_model(engine.module, weights, config), rank)
-    return config.run_dir / MODEL
 
 
 def save_model(model: torch.nn.Module, weights: dict[str, torch.Tensor], config: Config) -> None:
@@ -35,11 +34,15 @@ def save_model(model: torch.nn.Module, weights: dict[str, torch.Tensor], config:
 
     Tied weights are stored once. Adapters are merged into the weights, and saved beside them in `model/adapter/`.
     """
+    import torch
+
     folder = config.run_dir / MODEL
     aside = folder.with_name(folder.name + ASIDE)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    _save(model, weights, config, aside)
+    if config.train.lora:
+        model, weights = save_merged(model, weights, load_base(config.model, torch.device("cpu")), aside), None
+    model.save_pretrained(aside, state_dict=weights)
     load_tokenizer(config.model.base).save_pretrained(aside)
     for path in filter(Path.is_file, aside.rglob("*")):
         path.chmod(0o644)
@@ -49,17 +52,7 @@ def save_model(model: torch.nn.Module, weights: dict[str, torch.Tensor], config:
     os.replace(aside, folder)
 
 
-def _save(model: torch.nn.Module, weights: dict[str, torch.Tensor], config: Config, folder: Path) -> None:
-    import torch
-
-    if config.train.lora:
-        merged = save_merged(model, weights, load_base(config.model, torch.device("cpu")), folder)
-        merged.save_pretrained(folder)
-    else:
-        model.save_pretrained(folder, state_dict=weights)
-
-
-def gathered_weights(engine: deepspeed.DeepSpeedEngine, rank: Rank, *, frozen: bool = True) -> dict[str, torch.Tensor]:
+def gathered_weights(engine: deepspeed.DeepSpeedEngine, rank: Rank, *, frozen: bool) -> dict[str, torch.Tensor]:
     """Gather one parameter after the other; return them on the CPU of rank 0, nothing on the others.
 
     Args:

@@ -11,11 +11,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from srdist.cluster.children import signals_passed_on
 from srdist.cluster.rendezvous import free_port
 from srdist.config.load import save_config
 from srdist.config.schema import Config
@@ -52,7 +51,10 @@ def launch(config: Config) -> dict[str, Any]:
         begin = output.tell()
         ranks = _start(config_file, number_of_ranks(config), output)
         try:
-            with _signals_passed_on(ranks) as passed, TrainingProgress(metrics_path(config.run_dir)) as progress:
+            with (
+                signals_passed_on(ranks, STOP_SIGNALS) as passed,
+                TrainingProgress(metrics_path(config.run_dir)) as progress,
+            ):
                 code = _wait(ranks, progress)
         finally:
             for rank in ranks:
@@ -109,32 +111,10 @@ def _wait(ranks: list[subprocess.Popen], progress: TrainingProgress) -> int:
         if failed or None not in codes:
             break
         time.sleep(POLL_SECONDS)
-    if failed and all(code in (None, REQUEUE) for code in failed):
+    if failed and all(code == REQUEUE for code in failed):
         for rank in ranks:
             rank.wait()
     return failed[0] if failed else 0
-
-
-@contextmanager
-def _signals_passed_on(ranks: list[subprocess.Popen]) -> Iterator[list[int]]:
-    """Pass stop signals on to the ranks while the block runs; the value lists those that came."""
-    passed: list[int] = []
-
-    def pass_on(number: int, *_: object) -> None:
-        passed.append(number)
-        for rank in ranks:
-            if rank.poll() is None:
-                rank.send_signal(signal.SIGTERM)
-
-    try:
-        before = {number: signal.signal(number, pass_on) for number in STOP_SIGNALS}
-    except ValueError:  # only the main thread gets signals
-        before = {}
-    try:
-        yield passed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _last_error(log: Path, begin: int, code: int) -> str:

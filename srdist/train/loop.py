@@ -19,7 +19,7 @@ from srdist.train.flops import model_size
 from srdist.train.journal import Journal
 from srdist.train.plan import Plan, make_plan
 from srdist.train.schedule import learning_rate
-from srdist.train.step import gradient_norm, train_step
+from srdist.train.step import train_step
 from srdist.train.stop import StopRequest
 from srdist.train.validation import Validation
 
@@ -92,5 +92,6 @@ def one_step(
     memory = [rank.memory_gb() if number == rank.rank else 0.0 for number in range(rank.ranks)]
     shared = sum_over_ranks(torch.cat([sums, sums.new_tensor([*memory, *asked])])).cpu().numpy()
     sums, memory, flags = np.split(shared, [len(sums), len(sums) + rank.ranks])
-    journal.add(step, sums, memory, clock.take(), rate, gradient_norm(engine))
+    norm = float(engine.get_global_grad_norm())  # before clipping
+    journal.add(step, sums, memory, clock.take(), rate, norm)
     return [bool(flag) for flag in flags]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import signal
 import sys
 from typing import NoReturn
 
+from srdist.cluster.children import end_with_parent
 from srdist.config.load import load_config
 from srdist.config.schema import Config
 from srdist.errors import REQUEUE, UserError
@@ -72,8 +72,7 @@ def stop_before_training() -> None:
 
 def die_with(parent: int) -> None:
     """Be killed when the process that started this rank is: two trainings must not write to one folder."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit(1)
 

@@ -60,8 +60,3 @@ def train_step(engine: deepspeed.DeepSpeedEngine, plan: Plan, step: int, rank: R
 def dropout_seed(seed: int, row: int) -> int:
     """Return torch's seed for a row: what is dropped is the same whatever the number of ranks, kills and resumes."""
     return int(np.random.SeedSequence([seed, row]).generate_state(1)[0])
-
-
-def gradient_norm(engine: deepspeed.DeepSpeedEngine) -> float:
-    """Return the global norm of the last step's gradient before clipping."""
-    return float(engine.get_global_grad_norm())

@@ -130,13 +130,13 @@ def held_out_loss(engine: deepspeed.DeepSpeedEngine, config: Config, rank: Rank)
     examples = Examples(config.run_dir / MIXTURE / config.mixture.held_out_phase.folder(0))
     limit = config.train.row_tokens
     rows = pack(np.minimum(examples.lengths, limit), limit)
-    numbers = range(rank.rank, int(rows.max()) + 1, rank.ranks)
+    parts = np.split(np.argsort(rows, kind="stable"), np.cumsum(np.bincount(rows))[:-1])
     sums = torch.zeros(2, len(TASKS), dtype=torch.float64, device=rank.device)
     engine.eval()
     with torch.no_grad():
-        for turn in range(-(-(int(rows.max()) + 1) // rank.ranks)):
-            idle = turn >= len(numbers)
-            row = idle_row() if idle else make_row(examples, np.flatnonzero(rows == numbers[turn]), limit)
+        for number in range(rank.rank, rank.ranks * -(-len(parts) // rank.ranks), rank.ranks):
+            idle = number >= len(parts)
+            row = idle_row() if idle else make_row(examples, parts[number], limit)
             losses = token_losses(engine, row, rank.device).double()
             if not idle:
                 tasks = torch.from_numpy(row.tasks).to(rank.device)

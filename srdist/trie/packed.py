@@ -148,6 +148,14 @@ def rank(bits, index):
     return count
 
 
+def ones(bits: Bits, begin: int, end: int) -> np.ndarray:
+    """Return the positions of the ones in a range, int64."""
+    first = begin // 64
+    words = bits.words[first : -(-end // 64)].astype("<u8")
+    found = np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")) + 64 * first
+    return found[(found >= begin) & (found < end)]
+
+
 @compiled
 def select(bits, number):
     """Return the position of a one by its number, from 0."""

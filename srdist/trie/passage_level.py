@@ -23,10 +23,10 @@ from srdist.trie.packed import (
     bit,
     chain_of,
     edges_of,
+    ones,
     pack,
     pack_bits,
     rank,
-    select,
     tree_size,
     unpack,
 )
@@ -97,15 +97,14 @@ class PassageLevel:
         path: file of the partition.
         starts: int64 [titles + 1], number of each title's first passage in the whole corpus, and after the last one.
         first_title: number of the partition's first title in the whole corpus.
-        first_passage: number of its first passage.
     """
 
-    def __init__(self, path: Path, starts: np.ndarray, first_title: int, first_passage: int):
-        self.starts, self.first_title, self.first_passage = starts, first_title, first_passage
+    def __init__(self, path: Path, starts: np.ndarray, first_title: int):
+        self.starts, self.first_title, self.first_passage = starts, first_title, int(starts[0])
         arrays, self.about = open_arrays(path, _ARRAYS)
         self.repeated, self.back = arrays.pop("repeated"), arrays.pop("back")
         self.tries, self.counts = Tries(**arrays), self.about.pop("counts")
-        if (self.counts["titles"], self.counts["passages"]) != (len(starts) - 1, starts[-1] - first_passage):
+        if (self.counts["titles"], self.counts["passages"]) != (len(starts) - 1, starts[-1] - starts[0]):
             raise UserError("not a trie over the titles of this run", file=path, cure=CURE)
 
     def root(self, title: int) -> int:
@@ -134,6 +133,6 @@ class PassageLevel:
             original -= int(unpack(self.back, at, at + 1)[0])
         next_title = self.starts[np.searchsorted(self.starts, passage, side="right")] - self.first_passage
         begin, end = rank(self.repeated, original), rank(self.repeated, next_title)
-        others = np.array([select(self.repeated, number) for number in range(begin, end)], np.int64)
+        others = ones(self.repeated, original, next_title)
         others = others[others - unpack(self.back, begin, end) == original]
         return [self.first_passage + row for row in (original, *others.tolist())]

@@ -46,7 +46,6 @@ class Trie:
         self._passages: list[PassageLevel] = []
         self._title_tokens: list[pa.ChunkedArray] = []
         self._passage_tokens: list[pa.ChunkedArray] = []
-        self._starts: list[np.ndarray] = []
         titles, passages = [0], [0]
         paths = partition_paths(folder / TOKENS)
         for index, path in enumerate(paths):
@@ -54,13 +53,12 @@ class Trie:
             tokens = open_partition(path)["tokens"]
             starts = np.append(passages[-1] + passage_ranges(table, len(tokens), path)[0], passages[-1] + len(tokens))
             part = partition_path(folder / TRIE, index, len(paths))
-            level = PassageLevel(part, starts, titles[-1], passages[-1])
+            level = PassageLevel(part, starts, titles[-1])
             if level.about != {**about, "partition": index}:
                 raise UserError("the trie of another corpus or partition", file=part, cure=CURE)
             titles.append(titles[-1] + len(table))
             passages.append(passages[-1] + len(tokens))
             self._passages.append(level)
-            self._starts.append(starts)
             self._title_tokens.append(table["tokens"])
             self._passage_tokens.append(tokens)
         self._first_title, self._first_passage = np.array(titles), np.array(passages)
@@ -150,7 +148,7 @@ class Trie:
         home = self._at_home(title)
         partition = _partition(self._first_title, home)
         row = home - int(self._first_title[partition])
-        return range(int(self._starts[partition][row]), int(self._starts[partition][row + 1]))
+        return range(*self._passages[partition].starts[row : row + 2].tolist())
 
     def passage_tokens(self, passage: int) -> np.ndarray:
         """Return the tokens of a passage, int64."""

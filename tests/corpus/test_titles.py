@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from srdist.config.schema import TitlesConfig
 from srdist.corpus.records import Document
-from srdist.corpus.titles import first_words, make_titler, normalise_title, title_of
+from srdist.corpus.titles import ModelTitler, first_words, normalise_title, title_of
 from srdist.errors import UserError
 from tests.tiny import make_tiny_model
 
@@ -21,7 +21,7 @@ def tiny_model_folder(tmp_path_factory):
 
 
 def titler(model, **settings):
-    return make_titler(TitlesConfig(model=str(model), **settings))
+    return ModelTitler(TitlesConfig(model=str(model), **settings))
 
 
 class TestNormalise:
@@ -54,13 +54,22 @@ class TestFirstWords:
 
 class TestTitleOf:
     def test_documents_keep_their_own_title(self):
-        assert title_of(Document("d", "A  Title", ("Text.",)), None, lowercase=True) == "a title"
+        assert title_of(Document("d", "A  Title", ("Text.",)), TitlesConfig()) == "a title"
 
     def test_untitled_documents_get_one_from_their_text(self):
-        make = make_titler(TitlesConfig(words=3))
-        assert (
-            title_of(Document("d", "", ("", "One two three four.", "Five.")), make, lowercase=False) == "One two three"
-        )
+        untitled = Document("d", "", ("", "One two three four.", "Five."))
+        assert title_of(untitled, TitlesConfig(words=3, lowercase=False)) == "One two three"
+
+    def test_titles_are_replaced_or_the_same_for_all_where_the_config_says_so(self):
+        titled = Document("d", "A Title", ("One two three four.",))
+        assert title_of(titled, TitlesConfig(words=3, replace=True)) == "one two three"
+        assert title_of(titled, TitlesConfig(constant="All  One")) == "all one"
+
+    def test_no_model_is_loaded_for_documents_with_titles(self):
+        settings = TitlesConfig(model="/nowhere")
+        assert title_of(Document("d", "A Title", ("Text.",)), settings) == "a title"
+        with pytest.raises(UserError, match="cannot load the model of titles"):
+            title_of(Document("d", "", ("Text.",)), settings)
 
 
 class TestModelTitler:
@@ -75,7 +84,7 @@ class TestModelTitler:
         make = titler(tiny_model_folder, prompt="Title {text}:")
         seen = []
         tokenizer = make._tokenizer
-        monkeypatch.setitem(make.__dict__, "_tokenizer", Recorder(tokenizer, seen))
+        monkeypatch.setattr(make, "_tokenizer", Recorder(tokenizer, seen))
         make("word  \n" * 300)
         assert seen == ["Title " + " ".join(["word"] * 256) + ":"]
 
@@ -89,15 +98,16 @@ class TestModelTitler:
             ('"..."', "Marie Curie won"),
         ],
     )
-    def test_the_first_line_is_the_title_or_else_the_first_words(self, monkeypatch, generated, title):
-        make = titler("/nowhere", words=3)
+    def test_the_first_line_is_the_title_or_else_the_first_words(
+        self, tiny_model_folder, monkeypatch, generated, title
+    ):
+        make = titler(tiny_model_folder, words=3)
         monkeypatch.setattr(make, "_generate", lambda text: generated)
         assert make(TEXT) == title
 
-    def test_nothing_is_loaded_before_the_first_title(self, tmp_path):
-        make = titler(tmp_path / "gone")
+    def test_a_model_that_is_not_there(self, tmp_path):
         with pytest.raises(UserError, match=r"gone: cannot load the model of titles: .* -- set corpus\.titles\.model"):
-            make(TEXT)
+            titler(tmp_path / "gone")
 
 
 class Recorder:

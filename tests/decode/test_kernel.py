@@ -1,4 +1,4 @@
-"""Both back ends of the kernel give what log_softmax and sorting give."""
+"""The kernel gives what log_softmax and sorting give."""
 
 from itertools import pairwise
 
@@ -8,15 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srdist.decode import kernel
 from srdist.decode.kernel import Choices, Rows, best_choices, choice_scores
-
-pytest.importorskip("numba")
-
-
-@pytest.fixture(params=["loops", "tensors"])
-def back_end(request, monkeypatch):
-    monkeypatch.setattr(kernel, "has_loops", lambda: request.param == "loops")
 
 
 def random_choices(generator, rows, vocabulary):
@@ -27,7 +19,8 @@ def random_choices(generator, rows, vocabulary):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("rows, vocabulary", [(1, 7), (20, 500), (3, 300_000)])
-def test_scores_are_those_of_log_softmax(back_end, dtype, rows, vocabulary):
+def test_scores_are_those_of_log_softmax(dtype, rows, vocabulary):
+    """Of float32 logits by loops, of bfloat16 ones by tensor operations."""
     generator = np.random.default_rng(rows)
     choices = random_choices(generator, rows, vocabulary)
     logits = torch.from_numpy(5 * generator.standard_normal((rows, vocabulary))).to(dtype)
@@ -48,7 +41,7 @@ def sorted_choices(score, ended, begin, end, beam, first_beam, wanted, limit):
 @settings(max_examples=80)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 40), st.integers(1, 12), st.integers(1, 12))
 def test_best_choices_are_the_first_of_all_when_sorted(seed, searches, edges, width, keep):
-    """Scores of a few values make ties: they stay in the order of beams and choices, in both back ends."""
+    """Scores of a few values make ties: they stay in the order of beams and choices."""
     generator = np.random.default_rng(seed)
     first_beam = np.cumsum([0, *generator.integers(1, 5, searches)])
     begin = generator.integers(0, 50, first_beam[-1])
@@ -56,16 +49,11 @@ def test_best_choices_are_the_first_of_all_when_sorted(seed, searches, edges, wi
     score = -generator.integers(0, 6, 100).astype(np.float32) / 4
     beam = -generator.integers(0, 4, len(begin)) / 4.0
     arguments = score, generator.random(100) < 0.4, begin, end, beam, first_beam
-    results = []
-    for loops in (True, False):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kernel, "has_loops", lambda answer=loops: answer)
-            results.append(best_choices(*arguments, (width, keep)))
     expected = [sorted_choices(*arguments, bool(kind), limit) for kind, limit in enumerate((width, keep))]
-    assert [best.rows() for best in results] == [expected, expected]
+    assert best_choices(*arguments, (width, keep)).rows() == expected
 
 
-def test_a_search_over_thousands_of_choices(back_end):
+def test_a_search_over_thousands_of_choices():
     generator = np.random.default_rng(0)
     score = generator.standard_normal(20_000).astype(np.float32)
     arrays = score, np.zeros(20_000, bool), np.array([0]), np.array([20_000]), np.zeros(1), np.array([0, 1])

@@ -235,7 +235,7 @@ def test_answers_from_gold_passages_and_from_none(run, monkeypatch):
         {"id": f"q{n}", "text": text, "gold_passages": [gold[f"q{n}"]] if f"q{n}" in gold else []}
         for n, text in enumerate(QUERIES)
     ]
-    monkeypatch.setattr(results, "read_test_queries", lambda _: rows)
+    monkeypatch.setattr(results, "read_queries", lambda *_: rows)
     retriever = SelfRetriever.load(config.run_dir, config)
     stage.answer(config, source="gold")
     lines = {line["query"]: line for line in records(config.run_dir / "answers.gold/answers.jsonl")}

@@ -91,8 +91,10 @@ def test_a_bad_record_stops_or_goes_into_quarantine(run: Config, tmp_path: Path)
     skipping = run.model_copy(update={"corpus": run.corpus.model_copy(update={"on_bad_record": "skip"})})
     counts = change_corpus(skipping, bad, [])
     assert (counts["added"], counts["bad_records"]) == (1, 1)
-    (entry,) = (run.run_dir / "growth" / "quarantine.jsonl").read_text().splitlines()
+    (entry,) = (run.run_dir / "quarantine.added.jsonl").read_text().splitlines()
     assert json.loads(entry)["line"] == 1
+    compact_corpus(skipping)
+    assert (run.run_dir / "quarantine.added.jsonl").exists()
 
 
 def test_any_format_can_be_added(run: Config, tmp_path: Path) -> None:

@@ -21,6 +21,14 @@ def test_a_constant_title_puts_all_documents_under_one(tmp_path):
     assert sum(map(len, parts)) == 3
 
 
+def test_titles_are_made_of_the_texts_where_the_config_says_so(tmp_path):
+    config = tiny_config(tmp_path, corpus={"titles": {"replace": True, "words": 2}})
+    write_chunk(tmp_path / "chunk.arrow", DOCUMENTS, config)
+    with pa.memory_map(str(tmp_path / "chunk.arrow")) as source:
+        rows = pa.ipc.open_file(source).read_all().to_pylist()
+    assert {(row["document"], row["title"]) for row in rows} == {("a", "water runs"), ("b", "salt of")}
+
+
 def test_runs_made_before_the_constant_title_are_not_made_differently(tmp_path):
     assert "constant" not in prepare_settings(tiny_config(tmp_path / "a"))["corpus"]["titles"]
     changed = tiny_config(tmp_path / "b", corpus={"titles": {"constant": "p"}})

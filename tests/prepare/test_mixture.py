@@ -1,5 +1,6 @@
 """What is drawn is drawn anew in every epoch, as a function of seed, phase, epoch and ids."""
 
+import dataclasses
 import shutil
 from collections import Counter
 
@@ -265,7 +266,7 @@ def test_hard_negatives_are_those_that_bm25_ranks_first(prepared, tmp_path):
     tables = PassageTables(config.run_dir)
     resolved, place = gold_of(config, tables)
     assert mine_negatives(config.run_dir, tmp_path / "ranked.arrow", config, [resolved]) == 1
-    ranked = read_ranked(tmp_path / "ranked.arrow")[resolved.query.id]
+    ranked = read_ranked(tmp_path / "ranked.arrow", [resolved.query.id])[resolved.query.id]
     phase = config.mixture.phases[-1]
     far_only = config.model_copy(update={"mixture": config.mixture.model_copy(update={"same_document_negatives": 0})})
     few = {resolved.query.id: ranked[:6]}
@@ -286,3 +287,14 @@ def test_bm25_ranks_the_tables_that_are_being_made_and_no_corpus_that_grew_from_
     for run_dir, name in ((config.run_dir, "first"), (tmp_path, "again")):
         mine_negatives(run_dir, tmp_path / name, config, [resolved])
     assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
+
+
+def test_a_passage_with_an_answer_is_no_negative(prepared):
+    """Every passage ends with "is here."."""
+    config, _ = prepared
+    tables = PassageTables(config.run_dir)
+    resolved, place = gold_of(config, tables)
+    phase = config.mixture.phases[-1]
+    assert len(Negatives(config, tables, {}).choose(resolved, place, phase, 0)) == phase.negatives
+    answered_by_all = dataclasses.replace(resolved, query=dataclasses.replace(resolved.query, answers=("here",)))
+    assert Negatives(config, tables, {}).choose(answered_by_all, place, phase, 0) == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from srdist.sizing.memory import GIB, Setup, layer_activations, model_states, rank_memory
+from srdist.sizing.memory import Setup, host_memory, layer_activations, model_states, rank_memory
 from srdist.sizing.model import KNOWN, read_dimensions
 from tests.train.tiny_run import make_config
 
@@ -118,7 +118,7 @@ def test_every_knob_saves_memory(tmp_path):
     before = sum(rank_memory(model, base).values())
     for change in changes:
         assert sum(rank_memory(model, replace(base, **change)).values()) < before, change
-    assert 10 < before < 80 * GIB
+    assert before == pytest.approx(92.8, rel=0.01)
 
 
 @pytest.mark.slow
@@ -127,3 +127,16 @@ def test_adapters_need_no_optimizer_for_the_rest(tmp_path):
     assert adapted.trained < whole.trained / 100
     states = model_states(adapted, replace(SETUP, nodes=1, ranks_per_node=1))
     assert states["optimizer"] < 0.02 * 12 * whole.parameters
+
+
+@pytest.mark.slow
+def test_the_main_memory_of_a_node_holds_its_share_of_what_is_offloaded_and_the_model_to_be_exported(tmp_path):
+    model = dimensions(tmp_path, "meta-llama/Llama-2-7b-hf")
+    bytes_a_parameter = {
+        (): 2,
+        ("offload_optimizer",): 2 + 18 / 2,  # weights, moments and their gradient in float32, and one in bfloat16
+        ("offload_optimizer", "offload_parameters"): 2 + 18 / 2 + 2 / 2,
+    }
+    for offloaded, size in bytes_a_parameter.items():
+        setup = replace(SETUP, nodes=2, **dict.fromkeys(offloaded, True))
+        assert host_memory(model, setup) * 2**30 == pytest.approx(size * 6_738_415_616)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from srdist.trie import packed as module
 from srdist.trie.compress import compress
 from srdist.trie.forest import Sequences
-from srdist.trie.packed import Packed, bit, chain_of, edges_of, pack, pack_bits, rank, select, tree_size, unpack
+from srdist.trie.packed import Packed, bit, chain_of, edges_of, ones, pack, pack_bits, rank, select, tree_size, unpack
 
 
 @settings(max_examples=100)
@@ -33,10 +33,12 @@ def test_each_block_has_the_width_that_it_needs() -> None:
 @given(st.integers(0, 3000), st.floats(0, 1), st.integers(0, 99))
 def test_ones_are_counted_and_found(size: int, share: float, seed: int) -> None:
     bits = np.random.default_rng(seed).random(size) < share
-    vector, ones = pack_bits(bits), np.flatnonzero(bits)
+    vector, places = pack_bits(bits), np.flatnonzero(bits)
     assert [bool(bit(vector, index)) for index in range(size)] == bits.tolist()
     assert [rank(vector, index) for index in range(size + 1)] == [0, *np.cumsum(bits).tolist()]
-    assert [select(vector, number) for number in range(len(ones))] == ones.tolist()
+    assert [select(vector, number) for number in range(len(places))] == places.tolist()
+    for begin, end in ((0, size), (size // 3, size // 2), (size // 2, size // 2), (size // 7, size)):
+        assert ones(vector, begin, end).tolist() == [place for place in places if begin <= place < end]
 
 
 def test_plain_loops_do_what_compiled_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
