@@ -25,7 +25,12 @@ def srdist(*arguments):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    path = make_experiment(tmp_path_factory.mktemp("pipeline"), tracking={"backend": "wandb"})
+    path = make_experiment(
+        tmp_path_factory.mktemp("pipeline"),
+        tracking={"backend": "wandb"},
+        mixture={"held_out_queries": 3},
+        train={"validation": {"loss_steps": 1000, "retrieval_steps": 1000, "queries": 2}},
+    )
     result = srdist("run", path)
     assert result.returncode == 0, result.stderr
     return path, result
@@ -38,6 +43,14 @@ def test_run_ends_with_the_table_and_the_reports_path(finished):
     assert report.is_file()
     for expected in ("BM25", "Self-Retrieval", "Hits", "MRR", "@5"):
         assert expected in result.stdout + result.stderr
+
+
+def test_the_training_is_validated_on_held_out_queries(finished):
+    path, _ = finished
+    first, last = map(json.loads, (path.parent / "run/train/validation.jsonl").read_text().splitlines())
+    assert first["step"] == 0 and "hits_1" not in first
+    assert last["loss"] < first["loss"]
+    assert last["queries"] == 2 and 0 <= last["hits_1"] <= last["mrr_5"] <= 1 and "error" not in last
 
 
 def test_every_retrieved_passage_is_a_passage_of_the_corpus(finished):
@@ -79,10 +92,10 @@ def test_search_answers_typed_queries(finished):
 
 
 @pytest.mark.parametrize(
-    ("config", "folder", "passages", "test_queries"),
-    [("nq_qed", "nq-qed", 1343, 383), ("xquad", "xquad", 240, None)],
+    ("command", "config", "folder", "passages", "test_queries"),
+    [("run", "nq_qed", "nq-qed", 1343, 383), ("prepare", "xquad", "xquad", 240, 245)],
 )
-def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, passages, test_queries):
+def test_the_real_collections_have_a_config_each(tmp_path, command, config, folder, passages, test_queries):
     if not (DATA / folder).is_dir():
         pytest.skip(f"no {folder} in {DATA}: set SRDIST_DATA")
     texts = [path.read_text() for path in (DATA / folder).glob("*.json*")]
@@ -91,7 +104,7 @@ def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, p
         f"output={tmp_path / 'run'}",
         f"model.base={base}",
         "model.dtype=float32",
-        "mixture.phases=[{name: only, retrievals: 1}]",
+        "mixture.phases=[{name: only, retrievals: 1, target_tokens: 0}]",
         "train.rows_per_step=32",
         "tracking.backend=jsonl",
         "retrieve.search=beam",  # with random weights, exact search visits most of the trie
@@ -100,9 +113,8 @@ def test_the_real_collections_run_with_a_config_each(tmp_path, config, folder, p
         "retrieve.batch_queries=32",
         "retrieve.answer_tokens=1",
     ]
-    result = srdist("run", CONFIGS / f"{config}.yaml", *(part for option in options for part in ("--set", option)))
+    result = srdist(command, CONFIGS / f"{config}.yaml", *(part for option in options for part in ("--set", option)))
     assert result.returncode == 0, result.stderr
     assert sum(table.num_rows for table in open_partitions(tmp_path / "run/passages")) == passages
-    if test_queries:
-        assert read_manifest(tmp_path / "run", "prepare").counts["test_queries"] == test_queries
-    assert "BM25" in result.stdout + result.stderr
+    assert read_manifest(tmp_path / "run", "prepare").counts["test_queries"] == test_queries
+    assert ("BM25" in result.stdout + result.stderr) == (command == "run")

@@ -92,6 +92,23 @@ def test_token_type_follows_the_vocabulary(segments):
     assert segments.start == [], "this tokenizer adds no beginning-of-sequence token by itself"
 
 
+def test_a_tokenizer_with_a_beginning_of_sequence_has_it_before_every_prompt_and_nowhere_else(segments, tmp_path):
+    """As Llama's; the token is that of the end here."""
+    begun = Segments(TemplatesConfig(), load_tokenizer(str(make_tiny_model(tmp_path, TEXTS, begins=True))))
+    assert begun.start == [begun.end]
+    for name, arguments in (
+        ("query_prompt", ("where?",)),
+        ("question_alone", ("where?",)),
+        ("writing_prompt", ("the river", "It runs.")),
+    ):
+        assert getattr(begun, name)(*arguments) == [begun.end, *getattr(segments, name)(*arguments)]
+    assert begun.sentence_prompts(["It runs."]) == [[begun.end, *segments.sentence_prompts(["It runs."])[0]]]
+    for name in ("titles", "passages"):
+        assert getattr(begun, name)(["the river"]) == getattr(segments, name)(["the river"])
+    for name in ("passage_separator", "verdict_separator", "positive", "negative", "answer_separator"):
+        assert getattr(begun, name) == getattr(segments, name)
+
+
 def test_a_tokenizer_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot load a tokenizer"):
         load_tokenizer(str(tmp_path))

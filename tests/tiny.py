@@ -9,19 +9,25 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def make_tiny_model(
-    folder: Path, texts: Iterable[str], vocabulary: int = 384, seed: int = 0, context: int = 2048
+    folder: Path,
+    texts: Iterable[str],
+    vocabulary: int = 384,
+    seed: int = 0,
+    context: int = 2048,
+    begins: bool = False,
 ) -> Path:
     """Save a random 2-layer Llama and a byte-level BPE tokenizer trained on `texts`; return the folder.
 
     Any text can be encoded. `vocabulary` counts the 256 bytes, the end of text and the learned merges, so it
     is at least 257; the model's vocabulary is the tokenizer's, which may be smaller where `texts` are few.
-    `context` is its longest sequence, in tokens. The same arguments give the same weights; torch's global
+    `context` is its longest sequence, in tokens. With `begins` the tokenizer puts the end of text in front of every
+    text, as a beginning-of-sequence token like Llama's. The same arguments give the same weights; torch's global
     generator is left as it was.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = _train_tokenizer(texts, vocabulary)
+    tokenizer = _train_tokenizer(texts, vocabulary, begins)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -43,8 +49,8 @@ def make_tiny_model(
     return Path(folder)
 
 
-def _train_tokenizer(texts: Iterable[str], vocabulary: int):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def _train_tokenizer(texts: Iterable[str], vocabulary: int, begins: bool):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
@@ -57,6 +63,9 @@ def _train_tokenizer(texts: Iterable[str], vocabulary: int):
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=END_OF_TEXT, pad_token=END_OF_TEXT, clean_up_tokenization_spaces=False
-    )
+    special = {"eos_token": END_OF_TEXT, "pad_token": END_OF_TEXT}
+    if begins:
+        special["bos_token"] = END_OF_TEXT
+        ids = [(END_OF_TEXT, tokenizer.token_to_id(END_OF_TEXT))]
+        tokenizer.post_processor = processors.TemplateProcessing(f"{END_OF_TEXT} $A", special_tokens=ids)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False, **special)

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from srdist.cli.app import app
 from srdist.cli.stages import STAGES
 
 
@@ -22,8 +24,8 @@ def test_help_names_every_command():
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES] + ["run", "search"])
 def test_every_command_explains_itself(stage):
-    result = srdist(stage, "--help")
-    assert result.returncode == 0
+    result = CliRunner().invoke(app, [stage, "--help"])
+    assert result.exit_code == 0
     assert "Usage" in result.stdout
 
 

@@ -18,7 +18,6 @@ from tests.tiny_run import digests, make_experiment
 pytestmark = pytest.mark.slow
 STAGES = {
     "prepare": ("prepare.work/*", ("passages", "tokens", "titles", "queries", "mixture")),
-    "index": ("trie/*", ("trie",)),
     "retrieve": ("retrieve/batches/*", ("retrieve",)),
 }
 """stage -> files that show that it is at work, folders that it makes"""
@@ -66,6 +65,7 @@ def test_a_node_is_killed_and_the_bytes_are_the_same(stage, config, undisturbed,
     run_dir = config.parent / "run"
     at_work, folders = STAGES[stage]
     if stage == "retrieve":
+        build_index(load_config(config))
         pretend_to_train(config, run_dir)
     doomed = nodes.add_node(num_cpus=2, object_store_memory=100 << 20)
     environment = {**os.environ, "RAY_ADDRESS": nodes.address}

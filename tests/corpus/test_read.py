@@ -8,7 +8,7 @@ from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents, read_queries
 from srdist.corpus.splits import hashed_split
 from srdist.errors import UserError
-from tests.corpus.files import corpus, documents_of, queries_of, write_json, write_jsonl
+from tests.corpus.files import corpus, documents_of, queries_of, write_jsonl
 
 
 def docs(path, *ids):
@@ -116,9 +116,3 @@ def test_reading_is_lazy(tmp_path):
     assert [next(documents).id, next(documents).id] == ["1", "2"]
     with pytest.raises(UserError):
         next(documents)
-
-
-def test_the_same_file_twice_gives_the_same_records(tmp_path):
-    articles = {f"Title {number}": {"extract": f"Text {number}."} for number in range(20)}
-    path = write_json(tmp_path / "v.json", articles)
-    assert documents_of("vital_articles", path) == documents_of("vital_articles", path)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from typing import get_args
 
 import pytest
-import zstandard
 
 from srdist.config.schema import Format
 from srdist.corpus.bad_records import BadRecords
@@ -34,14 +31,6 @@ class TestJsonl:
     def test_passages_are_ready(self, tmp_path):
         path = write_jsonl(tmp_path / "d.jsonl", [{"id": "d", "passages": ["One.\nTwo."], "text": None}])
         assert documents_of("jsonl", path) == [Document("d", "", ("One.\nTwo.",), ready=True)]
-
-    @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
-    def test_compressed_and_with_blank_lines_and_byte_order_mark(self, tmp_path, ending):
-        data = "\ufeff" + json.dumps({"id": "d", "text": "Röntgen"}, ensure_ascii=False) + "\r\n\n \n"
-        compress = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}[ending]
-        path = tmp_path / f"d.jsonl{ending}"
-        path.write_bytes(compress(data.encode()))
-        assert documents_of("jsonl", path) == [Document("d", "", ("Röntgen",))]
 
     def test_gold_as_documents_as_paragraphs_or_as_title(self, tmp_path):
         records = [

@@ -64,12 +64,6 @@ def in_a_loop(make, batches, **_):
     return ((index, work(*batch)) for index, batch in enumerate(batches))
 
 
-def test_the_number_of_workers_changes_nothing(whole, tmp_path):
-    config = make(tmp_path, workers=3)
-    assert start(config).wait() == 0
-    assert outputs(config) == whole
-
-
 def test_kills_at_random_moments_change_nothing(whole, tmp_path):
     generator, killed = random.Random(SEED), Counter()
     config, process = make(tmp_path / "run-0", workers=2), None

@@ -55,10 +55,8 @@ def test_skipping_changes_nothing(query, k, form, temperature):
     both = []
     for assess in ("needed", "all"):
         retrieve = RetrieveConfig(assess=assess, tau=temperature, delta=temperature, **form)
-        both.append(run(retrieve, *query, k))
-    (judge, few), (_, all_of_them) = both
-    assert few == all_of_them
-    assert judge.assessed <= len(query[1])
+        both.append(run(retrieve, *query, k)[1])
+    assert both[0] == both[1]
 
 
 TITLES = [(np.log(0.9), 2), (np.log(0.05), 2), (np.log(0.04), 2)]

@@ -168,11 +168,14 @@ def test_titles_passages_and_k_bound_the_result(retriever):
     assert len(narrow.search(["old?"], 1)[0].candidates) == 1
 
 
-def test_eager_attention_gives_the_same(retriever):
+def test_the_attention_of_a_gpu_gives_the_same(retriever):
     config = retriever.config.model_copy(
-        update={"model": retriever.config.model.model_copy(update={"attention": "eager"})}
+        update={"model": retriever.config.model.model_copy(update={"attention": "sdpa"})}
     )
-    (mine,), (theirs,) = (r.search(["old?"], 9) for r in (retriever, SelfRetriever.load(config.run_dir, config)))
+    other = SelfRetriever.load(config.run_dir, config)
+    assert retriever.model.network.config._attn_implementation == "eager"
+    assert other.model.network.config._attn_implementation == "sdpa"
+    (mine,), (theirs,) = (r.search(["old?"], 9) for r in (retriever, other))
     assert [c.score for c in mine.candidates] == pytest.approx([c.score for c in theirs.candidates], rel=1e-5)
 
 

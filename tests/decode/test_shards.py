@@ -102,6 +102,21 @@ def test_log_probabilities_of_titles_are_those_of_the_search(retriever):
     assert retriever.title_logprobs(["red?", "blue?"], [[], []]) == [[], []]
 
 
+def test_gold_titles_that_the_search_did_not_find_are_told_with_their_probability(retriever):
+    narrow = with_settings(retriever, titles=1, title_beams=1, search="beam")
+    (found,) = narrow.search(["red?"], 1)
+    (other,) = [title for title in ("red sea", "nowhere") if title != found.titles[0].title][:1]
+    query = decoding.Query("q", "red?", [found.titles[0].title, other, other])
+    (record,) = decoding.to_records(narrow, [query], [found])
+    ((logprob,),) = narrow.title_logprobs(["red?"], [[other]])
+    assert record["missed_titles"] == [{"title": other, "logprob": logprob}]
+    assert [record["missed_titles"] for record in decoding.to_records(narrow, [query], [found], with_missed=False)] == [
+        []
+    ]
+    unasked = decoding.Query("q", "red?", [found.titles[0].title])
+    assert decoding.to_records(narrow, [unasked], [found])[0]["missed_titles"] == []
+
+
 def test_a_batch_takes_as_long_as_all_its_parts():
     titles = [{"batch": n, "queries": 2, "seconds": 1.5, "memory_mb": 100.0 + n, "expansions": 7} for n in range(2)]
     passages = [{"batch": n, "queries": 2, "seconds": 0.25, "memory_mb": 90.0, "assessed": 3} for n in range(2)]

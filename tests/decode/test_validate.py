@@ -6,7 +6,6 @@ import pytest
 
 from srdist.decode.retriever import SelfRetriever
 from srdist.decode.validate import main
-from srdist.storage.tables import read_queries
 from tests.decode.tiny_run import QUERIES_TEXT, make_run
 
 
@@ -29,9 +28,3 @@ def test_the_figures_are_those_of_the_retriever(tmp_path, monkeypatch):
         main(tmp_path, count)
         figures = json.loads((tmp_path / "figures.json").read_text())
         assert figures == {"queries": count, "hits_1": pytest.approx(hits), "mrr_5": pytest.approx(mrr)}
-
-
-def test_the_split_is_kept_apart_from_test_queries(tmp_path):
-    make_run(tmp_path)
-    assert read_queries(tmp_path, "validation") == []
-    assert len(read_queries(tmp_path, "test")) == len(QUERIES_TEXT)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from rich.console import Console
 
@@ -24,6 +26,18 @@ def test_table_fits_a_terminal_and_holds_every_figure(metrics):
     assert "differs from BM25, p < 0.05" in text
     assert "without prediction, counted as zero: Self-Retrieval 1" in text
     assert "without gold in the corpus, counted as zero: 1" in text
+
+
+def test_what_differs_from_the_baseline_is_marked_and_nothing_else(metrics):
+    for system in metrics["systems"].values():
+        for level in system.get("comparison", {}).values():
+            for compared in level.values():
+                compared["p"] = 1.0
+    metrics["systems"]["Self-Retrieval"]["comparison"]["passage"]["Hits@1"]["p"] = 0.01
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(metrics_table(metrics))
+    assert re.findall(r"[\d.]+ ?†", capture.get()) == ["0.250†"]
 
 
 def test_queries_that_name_the_title_and_the_others_have_a_line_each(metrics):

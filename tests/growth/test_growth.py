@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from srdist.growth import addition, workers
 from srdist.growth.change import change_corpus, compact_corpus
 from tests.growth.compare import assert_same_bytes, assert_same_corpus
 from tests.growth.runs import Document, make_config, make_run, source
@@ -58,10 +59,13 @@ def after(documents: list[Document], added: list[Document], removed: list[str]) 
 
 
 @settings(max_examples=15)
-@given(histories())
-def test_any_history_equals_a_fresh_build(base: Path, history: tuple[list[Document], list[Any]]) -> None:
+@given(histories(), st.sampled_from([1, addition.DOCUMENTS]))
+def test_any_history_equals_a_fresh_build(
+    base: Path, history: tuple[list[Document], list[Any]], documents_of_a_partition: int
+) -> None:
     documents, events = history
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(addition, "DOCUMENTS", documents_of_a_partition)
         folder = Path(name)
         grown = make_run(make_config(folder / "grown", base), documents)
         for number, event in enumerate(events):
@@ -75,3 +79,21 @@ def test_any_history_equals_a_fresh_build(base: Path, history: tuple[list[Docume
         assert_same_corpus(grown, fresh)
         compact_corpus(grown)
         assert_same_bytes(grown, fresh)
+
+
+@pytest.mark.slow
+def test_many_documents_are_added_by_ray(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_of_the_session: None
+) -> None:
+    first, added = (
+        [{"id": f"{name}{k}", "title": TITLES[k % len(TITLES)], "text": TEXTS[k % len(TEXTS)]} for k in range(5)]
+        for name in "de"
+    )
+    grown = make_run(make_config(tmp_path / "grown", base), first)
+    fresh = make_run(make_config(tmp_path / "fresh", base), first[1:] + added)
+    monkeypatch.setattr(workers, "SMALL", -1)
+    monkeypatch.setattr(addition, "DOCUMENTS", 2)
+    change_corpus(grown, source(tmp_path / "added.jsonl", added), ["d0"])
+    assert_same_corpus(grown, fresh)
+    compact_corpus(grown)
+    assert_same_bytes(grown, fresh)

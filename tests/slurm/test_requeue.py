@@ -1,4 +1,4 @@
-"""A training that Slurm stops three times ends as if nobody had touched it."""
+"""A training that Slurm stops twice ends as if nobody had touched it."""
 
 import shutil
 
@@ -21,7 +21,7 @@ def config(finished, tmp_path_factory):
     """The prepared and indexed corpus of the finished run, to be trained in more steps."""
     train = {"rows_per_step": RANKS, "row_tokens": 128, "checkpoint_steps": 4, "checkpoint_minutes": 0}
     tracking = {"backend": "wandb"}
-    path = make_run(tmp_path_factory.mktemp("requeue"), {"requeues": 3}, train=train, tracking=tracking)
+    path = make_run(tmp_path_factory.mktemp("requeue"), {"requeues": 2}, train=train, tracking=tracking)
     made_later = ("slurm", "wandb", "train*", "model", "retrieve*", "answer*", "baselines*", "evaluate*", "report*")
     shutil.copytree(finished[0].parent / "run", path.parent / "run", ignore=shutil.ignore_patterns(*made_later))
     return path
@@ -40,7 +40,7 @@ def undisturbed(config):
 
 @pytest.fixture(scope="module")
 def disturbed(config, undisturbed):
-    """Signalled twice, and a node lost in between; the number of the job that trained."""
+    """Signalled, and then robbed of a node; the number of the job that trained."""
     run_dir = config.parent / "run"
     jobs = submit(config)
     assert list(jobs) == ["train", "evaluate"]
@@ -57,8 +57,7 @@ def disturbed(config, undisturbed):
     first = disturb(6, 1, "scancel", "--batch", "--signal=USR1", job)
     second = disturb(first + 6, 2, "scontrol", "update", "nodename=n1", "state=down", "reason=test")
     run("scontrol", "update", "nodename=n1", "state=resume")
-    third = disturb(second + 6, 3, "scancel", "--batch", "--signal=USR1", job)
-    assert third < steps
+    assert second < steps
     assert wait_for_end(job) == "COMPLETED", logs(run_dir)
     return job
 
@@ -66,21 +65,21 @@ def disturbed(config, undisturbed):
 def test_the_model_and_the_records_are_those_of_the_undisturbed(config, undisturbed, disturbed):
     run_dir, job = config.parent / "run", disturbed
     log = (run_dir / "slurm/logs" / f"train-{job}.log").read_text()
-    assert "requeue 1 of 3" in log and "requeue 3 of 3" in log
+    assert "requeue 1 of 2" in log and ", start 3, " in log  # Slurm itself queues the job of a lost node again
     assert "exit code 1\n" not in log  # whatever the signal, the ranks save
     assert metrics(run_dir) == metrics(undisturbed)
     assert [record["step"] for record in metrics(run_dir)] == list(range(1, metrics(undisturbed)[-1]["steps"] + 1))
     for name in ("model.safetensors", "config.json"):
         assert (run_dir / "model" / name).read_bytes() == (undisturbed / "model" / name).read_bytes()
     read_manifest(run_dir, "train").verify(run_dir)
-    assert "requeued 3 times" in srdist("status", run_dir).stdout
+    assert "requeued 2 times" in srdist("status", run_dir).stdout
 
 
 def test_wandb_shows_one_history(config, disturbed):
     settings = load_config(config)
     parts = run_files(settings.run_dir)
     assert parts == run_files(settings.run_dir, run_id(settings, "train"))
-    assert len(parts) == 5  # of four starts, and of the finished stage
+    assert len(parts) == 4  # of three starts, and of the finished stage
     rows = [row for part in parts for row in read_history(part)]
     steps = [(row["_step"] + 1, row["step"], row["loss"]) for row in rows]
     assert steps == [(record["step"], record["step"], record["loss"]) for record in metrics(settings.run_dir)]

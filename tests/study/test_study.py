@@ -21,7 +21,7 @@ from tests.tiny_run import make_experiment
 pytestmark = pytest.mark.slow
 VARIANTS = [
     {"name": "full"},
-    {"name": "broken", "documents": [12], "set": ["train.deepspeed=nowhere.json"]},
+    {"name": "broken", "documents": [12], "set": ["corpus.titles.model=./nowhere"]},
     {"name": "one-title", "documents": [24], "model_of": "full", "set": ["retrieve.titles=1"]},
 ]
 
@@ -64,7 +64,7 @@ def test_a_failed_cell_is_named_with_its_log_and_does_not_stop_the_others(finish
     cells = {cell.name: cell for cell in make_cells(load_study(path))}
     assert [name for name, cell in cells.items() if is_finished(cell)] == ["full-12-0", "full-24-0", "one-title-24-0"]
     assert code == 1 and "broken-12-0" in err and str(cells["broken-12-0"].log) in err.replace("\n", "")
-    assert "no such file" in cells["broken-12-0"].log.read_text()
+    assert "no model here" in cells["broken-12-0"].log.read_text()
     assert out.strip() == str(path.parent / "study" / "study.html")
 
 

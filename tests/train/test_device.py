@@ -21,9 +21,9 @@ def take_part(number, port, folder, fails):
     torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=PATIENCE))
 
     def work():
-        time.sleep(2 * PATIENCE)
         if fails:
             raise OSError("no space left")
+        time.sleep(2 * PATIENCE)
         return "found"
 
     value = done_by_first(work, Rank(number, 2, number))

@@ -27,7 +27,7 @@ from tests.train.tiny_run import make_run
 def test_the_number_of_ranks_may_change(zero, ranks, base, two_ranks, tmp_path):
     config = make_run(tmp_path / "run", base, deepspeed={"zero_optimization": zero}, gradient_checkpointing=False)
     for number, count in enumerate(ranks[:-1]):
-        stop_ranks(config, count, 6 * (number + 1))
+        stop_ranks(config, count, 3 * (number + 1))
     train_ranks(config, ranks[-1])
     assert losses(config) == pytest.approx(losses(two_ranks), abs=5e-6)
     for name in ("learning_rate", "tokens", "epoch"):

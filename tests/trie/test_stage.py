@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.storage.manifest import manifest_path
 from srdist.storage.tables import TOKENS, TRIE
-from srdist.trie import Trie
+from srdist.trie import Trie, stage
 from srdist.trie.stage import build_index
 from tests.tiny import make_tiny_model
 from tests.trie.corpora import Partitions, write_tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_of_the_session")]
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +53,22 @@ def contents(run_dir: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((run_dir / TRIE).iterdir())}
 
 
-def test_the_number_of_workers_changes_no_byte(tmp_path: Path, base: Path) -> None:
-    corpus = random_corpus()
-    manifests = []
-    for workers in (1, 2):
-        run_dir = tmp_path / str(workers)
-        write_tables(run_dir, corpus)
-        manifests.append(build_index(config(run_dir, base, workers)))
-    assert contents(tmp_path / "1") == contents(tmp_path / "2")
-    assert manifests[0].counts == manifests[1].counts
-    counts, trie = manifests[0].counts, Trie.open(tmp_path / "1")
+def test_neither_processes_nor_their_order_change_a_byte(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, manifests = random_corpus(), {}
+    for name in ("workers", "here"):
+        write_tables(tmp_path / name, corpus)
+    manifests["workers"] = build_index(config(tmp_path / "workers", base))
+    monkeypatch.setattr(stage, "ray_cluster", lambda _: nullcontext())
+    monkeypatch.setattr(stage, "run_tasks", lambda task, items: [(0, task(*item)) for item in reversed(list(items))])
+    manifests["here"] = build_index(config(tmp_path / "here", base))
+    assert contents(tmp_path / "workers") == contents(tmp_path / "here")
+    assert manifests["workers"].counts == manifests["here"].counts
+    counts, trie = manifests["here"].counts, Trie.open(tmp_path / "here")
     assert counts["titles"] == trie.n_titles == 60
     assert counts["passages"] == trie.n_passages == sum(len(passages) for part in corpus for _, passages in part)
-    assert counts["bytes"] == sum(map(len, contents(tmp_path / "1").values()))
+    assert counts["bytes"] == sum(map(len, contents(tmp_path / "here").values()))
 
 
 def test_a_part_that_is_not_whole_is_built_again(tmp_path: Path, base: Path) -> None:
