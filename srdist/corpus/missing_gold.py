@@ -9,7 +9,7 @@ from srdist.config.schema import CorpusConfig, TitlesConfig
 from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents, read_queries
 from srdist.corpus.records import Document, Gold, Query
-from srdist.corpus.titles import normalise_title
+from srdist.corpus.titles import document_keys, gold_key
 from srdist.errors import UserError
 from srdist.storage.files import write_text
 
@@ -60,19 +60,12 @@ def missing_gold(
     documents: Iterable[Document], queries: list[Query], lowercase: bool
 ) -> list[tuple[Query, list[Gold]]]:
     """Return the queries whose gold is missing, some or all of it, each with what is; those that name none, too."""
-    wanted = {_key(gold, lowercase) for query in queries for gold in query.gold}
+    wanted = {gold_key(gold, lowercase) for query in queries for gold in query.gold}
     there = set()
     for document in documents:
-        keys = {("id", document.id), ("title", normalise_title(document.title, lowercase))}
-        there |= keys & wanted
-    found = [(query, [gold for gold in query.gold if _key(gold, lowercase) not in there]) for query in queries]
+        there |= document_keys(document, lowercase) & wanted
+    found = [(query, [gold for gold in query.gold if gold_key(gold, lowercase) not in there]) for query in queries]
     return [(query, gold) for query, gold in found if gold or not query.gold]
-
-
-def _key(gold: Gold, lowercase: bool) -> tuple[str, str]:
-    if gold.document is not None:
-        return "id", gold.document
-    return "title", normalise_title(gold.title or "", lowercase)
 
 
 def _names(missing: list[Gold]) -> str:

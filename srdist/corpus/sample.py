@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from srdist.config.schema import SampleConfig
 from srdist.corpus.records import Document, Query
-from srdist.corpus.titles import normalise_title
+from srdist.corpus.titles import Key, document_keys, gold_key
 from srdist.errors import UserError
 
 Rank = tuple[int, int]
@@ -22,20 +22,20 @@ class Sample:
 
     Attributes:
         seed: key of the draw.
-        gold: for the test queries, then for the others: ids and normalised titles of gold documents.
+        gold: for the test queries, then for the others: the keys of gold documents.
         lowercase: titles are compared in lower case.
         last: rank of the last document that is kept.
     """
 
     seed: int
-    gold: tuple[frozenset[str], frozenset[str]]
+    gold: tuple[frozenset[Key], frozenset[Key]]
     lowercase: bool
     last: Rank = (3, 0)
 
     def rank(self, document: Document) -> Rank:
         """Return the document's place in the order of entry: its kind, and a keyed hash of its id (128 bits)."""
-        names = {f"id:{document.id}", f"title:{normalise_title(document.title, self.lowercase)}"}
-        kind = next((kind for kind, gold in enumerate(self.gold) if names & gold), 2)
+        keys = document_keys(document, self.lowercase)
+        kind = next((kind for kind, gold in enumerate(self.gold) if keys & gold), 2)
         key = f"{self.seed}:{document.id}".encode()
         return kind, int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "big")
 
@@ -55,12 +55,9 @@ def choose_sample(
     Raises:
         UserError: the corpus has fewer documents than the sample, or the test queries more gold documents.
     """
-    gold: tuple[set[str], set[str]] = (set(), set())
+    gold: tuple[set[Key], set[Key]] = (set(), set())
     for query in queries:
-        for item in query.gold:
-            by_id = item.document is not None
-            name = f"id:{item.document}" if by_id else f"title:{normalise_title(item.title or '', lowercase)}"
-            gold[query.split != "test"].add(name)
+        gold[query.split != "test"].update(gold_key(item, lowercase) for item in query.gold)
     everything = Sample(config.seed, (frozenset(gold[0]), frozenset(gold[1])), lowercase)
     chosen: list[Rank] = []  # a heap of negated ranks: the last one to enter stands first
     total = test_gold = 0

@@ -7,12 +7,14 @@ import unicodedata
 from collections.abc import Callable
 
 from srdist.config.schema import TitlesConfig
-from srdist.corpus.records import Document
+from srdist.corpus.records import Document, Gold
 from srdist.corpus.sentences import sentence_spans
 from srdist.storage.models import load_language_model
 
 Titler = Callable[[str], str]
 """text of a document -> a title for it"""
+Key = tuple[str, str]
+"""`id` and a document's id, or `title` and a normalised title"""
 
 OPENING_PER_WORD = 100
 """characters of the text that are looked at for each word of a title made of first words"""
@@ -27,6 +29,18 @@ def normalise_title(title: str, lowercase: bool = False) -> str:
     """Return the title with single spaces, none at its ends, in lower case if asked for."""
     title = " ".join(title.split())
     return title.lower() if lowercase else title
+
+
+def gold_key(gold: Gold, lowercase: bool) -> Key:
+    """Return that one of its `document_keys` by which a gold document is named."""
+    if gold.document is not None:
+        return "id", gold.document
+    return "title", normalise_title(gold.title or "", lowercase)
+
+
+def document_keys(document: Document, lowercase: bool) -> set[Key]:
+    """Return the names by which queries may call a document: its id and its title."""
+    return {("id", document.id), ("title", normalise_title(document.title, lowercase))}
 
 
 def first_words(text: str, words: int, language: str = "en") -> str:
