@@ -55,7 +55,7 @@ def run_cell(cell: Cell) -> int:
     save_config(cell.config, cell.config_file)
     command = [sys.executable, "-m", "srdist.cli", "run", str(cell.config_file)]
     with open(cell.log, "ab") as log:
-        process = subprocess.Popen(  # two runs must not write to one folder
+        process = subprocess.Popen(  # ends with this one: two runs must not write to one folder
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent
         )
         with signals_passed_on([process], (signal.SIGTERM, signal.SIGUSR1)) as stopped:

@@ -57,7 +57,7 @@ def submit_broken(config, name):
         value = f"unshare --mount bash {scripts}/view.sh"
     with open(scripts / "site.env", "a") as site:
         site.write(f'\n{variable}="{value}"\n')
-    changes = (f"output={run_dir}", f"cluster.slurm.scripts={scripts}", "cluster.slurm.join_seconds=15")
+    changes = (f"output={run_dir}", f"cluster.slurm.scripts={scripts}", "cluster.slurm.join_seconds=20")
     return run_dir, submit(config, *(word for change in changes for word in ("--set", change)))
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_nodes_do_not_share(broken):
 
 
 def test_a_worker_that_never_comes(broken):
-    assert "only 1 of 2 nodes joined the Ray cluster within 15 s" in said_at_the_end(*broken["no-worker"])
+    assert "only 1 of 2 nodes joined the Ray cluster within 20 s" in said_at_the_end(*broken["no-worker"])
     assert not processes_naming(NEVER)
 
 
