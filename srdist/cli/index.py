@@ -21,13 +21,14 @@ def change_and_print(config: Config, add: str | None, layout: Format, remove: li
         layout: its format.
         remove: ids of documents, or `@FILE` with one a line.
     """
-    from srdist.growth.addition import QUARANTINE
+    from srdist.growth.addition import quarantine_of
     from srdist.growth.change import change_corpus, compact_corpus
 
     if add is not None or remove:
         source = DocumentSource(format=layout, path=add) if add is not None else None
         counts = change_corpus(config, source, _ids(remove))
-        bad = f", {counts['bad_records']:,} bad records in {QUARANTINE}" if counts["bad_records"] else ""
+        skipped = counts["bad_records"]
+        bad = f", {skipped:,} bad records in {quarantine_of(source)}" if source is not None and skipped else ""
         console.print(f"{counts['added']:,} documents added, {counts['removed']:,} removed{bad}")
     if compact:
         counts = compact_corpus(config)

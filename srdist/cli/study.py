@@ -47,5 +47,6 @@ def study_and_print(config: Path, overrides: list[str], only: int | None, list_c
     for cell in failed:
         console.print(f"[red]failed:[/red] {cell.name}, log: {cell.log}", soft_wrap=True, highlight=False)
     if failed:
-        console.print(f"{len(failed)} of {len(cells)} cells failed; the same command runs them again")
+        again = "the same command runs them again; one whose settings changed is made anew when its folder is removed"
+        console.print(f"{len(failed)} of {len(cells)} cells failed; {again}", highlight=False)
         raise typer.Exit(1)

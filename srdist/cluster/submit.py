@@ -128,7 +128,7 @@ def submit_jobs(
     """Submit jobs with the configs that they follow; each after the one it names, where that is among them.
 
     The scripts and the settings are copied below the folder: what is changed later does not reach waiting jobs. When
-    Slurm refuses one of the jobs, those before it are cancelled.
+    Slurm refuses one of the jobs, or the user interrupts, those before it are cancelled.
 
     Args:
         run_dir: folder of the run, or of the study.
@@ -146,19 +146,19 @@ def submit_jobs(
             for config, job in planned:
                 before = submitted.get(job.after or "")
                 submitted[job.name] = _submit(config, job, folder, site, before.id if before else None)
-        except UserError:
+                write_jobs(folder, list(submitted.values()))
+        except BaseException:
             if submitted:
                 call("scancel", *(str(job.id) for job in submitted.values()))
             raise
-        if submitted:
-            write_jobs(folder, list(submitted.values()))
         return list(submitted.values())
 
 
 def _submit(config: Config, job: PlannedJob, folder: Path, site: dict[str, str], after: int | None) -> Job:
     command = sbatch_command(config, job, folder, site, after)
     try:
-        number = int(call(*command, environment=job_environment(config, folder, site)).split(";")[0])
+        printed = call(*command, environment=job_environment(config, folder, site))
+        number = int(printed.splitlines()[-1].split(";")[0])  # a site's own words may stand before it
     except UserError as error:
         cure = f"correct {SITE} and the scripts in {config.cluster.slurm.scripts}, or cluster.slurm.{job.section}"
         raise UserError(f"the job {job.name} cannot be submitted: {error.what}", cure=error.cure or cure) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,7 +38,12 @@ def load_config(path: Path | str, overrides: Iterable[str] = ()) -> Config:
     path = Path(path)
     if not path.is_dir():
         return _load(path, overrides, Config)
-    return _load(path / "config.yaml", overrides, Config).model_copy(update={"output": path.resolve()})
+    return _load(path / "config.yaml", [as_override("output", path.resolve()), *overrides], Config)
+
+
+def as_override(key: str, path: Path) -> str:
+    """Return the override that sets a key to a path, whatever characters it has."""
+    return f"{key}={json.dumps(str(path), ensure_ascii=False)}"
 
 
 def load_study(path: Path | str) -> StudyConfig:

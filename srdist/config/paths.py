@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
 from srdist.errors import UserError
 
@@ -56,13 +56,19 @@ def _expand(text: str) -> str:
 
 
 def _as_written(value: object) -> object:
+    if isinstance(value, dict) and value.keys() == {"set", "folder"}:
+        return PlacedText.at(Path(value["folder"]), value["set"])
     if not isinstance(value, str):
         raise ValueError("should be a text of the form section.key=value")
     return value
 
 
-Override = Annotated[str, PlainValidator(_as_written)]
-"""`section.key=value`; paths in it start at the folder of the file that it stands in"""
+def _with_folder(value: str) -> str | dict[str, str]:
+    return {"set": str(value), "folder": str(value.base)} if isinstance(value, PlacedText) else value
+
+
+Override = Annotated[str, PlainValidator(_as_written), PlainSerializer(_with_folder)]
+"""`section.key=value`; paths in it start at the folder of the file that it stands in, which is saved with it"""
 ConfigPath = Annotated[Path, BeforeValidator(_absolute)]
 """A path; `package:NAME/file` names a file that an installed Python package carries."""
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
 
 from srdist.storage.corpus import corpus_dir, live_titles
 from srdist.storage.partitions import open_partitions
-from srdist.storage.tables import PASSAGES, TITLES, TOKENS
+from srdist.storage.tables import PASSAGES, TITLES, TOKENS, sequence_lengths
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,10 @@ class PassageTable:
 
 
 def longest_sequence(run_dir: Path) -> int:
-    """Return the tokens of the longest title plus those of the longest passage, dead ones left out."""
-    folder = corpus_dir(run_dir)
+    """Return the most tokens that a passage has with its title, dead ones left out."""
+    folder, longest = corpus_dir(run_dir), 0
     tables = zip(open_partitions(folder / TITLES), open_partitions(folder / TOKENS), strict=True)
-    title = passage = 0
     for (titles, tokens), alive in zip(tables, live_titles(folder), strict=True):
-        if alive.any():
-            title = max(title, int(pc.list_value_length(titles["tokens"]).to_numpy()[alive].max()))
-            owned = np.repeat(alive, titles["passages"].to_numpy())
-            passage = max(passage, int(pc.list_value_length(tokens["tokens"]).to_numpy()[owned].max()))
-    return title + passage
+        owned = np.repeat(alive, titles["passages"].to_numpy())
+        longest = max(longest, int(sequence_lengths(titles, tokens)[owned].max(initial=0)))
+    return longest

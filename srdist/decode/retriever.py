@@ -162,7 +162,7 @@ class SelfRetriever:
         """Return the tokens of a query's prompt.
 
         Raises:
-            UserError: it is empty, or too long for the model's context with the longest title and passage after it.
+            UserError: it is empty, or too long for the model's context with the longest passage after it.
         """
         if not query.strip():
             raise UserError("the query is empty")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from srdist.config.paths import locate
 from srdist.config.schema import Config, DocumentSource
 from srdist.corpus.bad_records import BadRecords
 from srdist.errors import UserError
@@ -24,6 +25,7 @@ from srdist.prepare.shuffle import Runner, write_chunks, write_partitions
 from srdist.storage.corpus import HOME, LIVE
 from srdist.storage.files import link_or_copy
 from srdist.storage.partitions import open_partitions, partition_path, write_partition
+from srdist.storage.stage import digest
 from srdist.storage.tables import PASSAGES, TITLES, TOKENS, TRIE
 from srdist.trie.passage_level import build_passages
 from srdist.trie.title_level import build_titles, title_level_path
@@ -31,8 +33,11 @@ from srdist.trie.title_level import build_titles, title_level_path
 DOCUMENTS = 20_000
 """documents of a new partition, about"""
 TABLES = (TITLES, PASSAGES, TOKENS)
-QUARANTINE = "quarantine.added.jsonl"
-"""in the run's folder: `growth/` does not outlive a compaction"""
+
+
+def quarantine_of(source: DocumentSource) -> str:
+    """Return the file of skipped records of an added one, in the run's folder: `growth/` ends with a compaction."""
+    return f"quarantine.added.{digest(locate(source.path))[:8]}.jsonl"
 
 
 def write_change(
@@ -52,7 +57,7 @@ def write_change(
     documents = check_added(config, addition, removed) if source else 0
     addition = _addition(config, source, folder / WORK, 1 + documents // DOCUMENTS)
     with workers(config, 10 * documents) as run:
-        chunks = _write_chunks(config, addition, counts, run) if source else []
+        chunks = _write_chunks(config, source, addition, counts, run) if source else []
         changed = _union(before.titles_called(_titles_in(chunks)), before.titles_of(removed))
         kept = before.rows(changed, removed)
         if kept.num_rows:
@@ -78,9 +83,11 @@ def _addition(config: Config, source: DocumentSource | None, work: Path, partiti
     return config.model_copy(update={"output": work, "corpus": corpus, "prepare": prepare})
 
 
-def _write_chunks(config: Config, addition: Config, counts: Counter[str], run: Runner) -> list[Path]:
+def _write_chunks(
+    config: Config, source: DocumentSource, addition: Config, counts: Counter[str], run: Runner
+) -> list[Path]:
     read: Counter[str] = Counter()
-    with BadRecords(config.corpus.on_bad_record, config.run_dir / QUARANTINE) as bad:
+    with BadRecords(config.corpus.on_bad_record, config.run_dir / quarantine_of(source)) as bad:
         chunks = write_chunks(addition, bad, read, run)
     counts.update(added=read["documents"], bad_records=bad.count)
     return chunks

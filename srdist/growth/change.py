@@ -14,6 +14,7 @@ from srdist.growth.check import check_removed, check_run
 from srdist.growth.compact import install, write_compact
 from srdist.growth.folder import Corpus, abandon, begin, commit, settle
 from srdist.storage.corpus import corpus_counts, live_titles, read_growth
+from srdist.storage.disk import refused_writes_told
 from srdist.storage.stage import Stage, digest
 
 
@@ -72,7 +73,7 @@ def compact_corpus(config: Config) -> dict[str, Any]:
 @contextmanager
 def _alone(config: Config) -> Iterator[None]:
     """Keep others from changing the index; bring a compaction to its end that a kill has left half installed."""
-    with Stage(config.run_dir, "index", {}, {}, ()).lock():
+    with Stage(config.run_dir, "index", {}, {}, ()).lock(), refused_writes_told(config.run_dir):
         grown = read_growth(config.run_dir)
         if grown is not None and "compact" in grown.settings["change"]["command"]:
             install(config.run_dir, grown)

@@ -10,9 +10,10 @@ from srdist.corpus.bad_records import BadRecords
 from srdist.corpus.read import read_documents
 from srdist.errors import UserError
 from srdist.prepare.stage import prepare_settings, tokenizer_files
-from srdist.storage.corpus import present
+from srdist.storage.corpus import corpus_digests, present
 from srdist.storage.files import sha256
 from srdist.storage.manifest import manifest_path, read_manifest
+from srdist.storage.tables import TRIE
 
 SETTINGS = {
     "corpus": ("titles", "language", "passage_words", "split_passages"),
@@ -24,10 +25,14 @@ SETTINGS = {
 
 def check_run(config: Config) -> None:
     """Refuse a run whose index is not finished or whose tables were made with another config or tokenizer."""
-    read_manifest(config.run_dir, "index")
+    index = read_manifest(config.run_dir, "index")
     if manifest_path(config.run_dir, ".index.pending").exists():
         raise UserError(f"stage index has not finished in {config.run_dir}", cure="run `srdist index` first")
     prepare = read_manifest(config.run_dir, "prepare")
+    if index.inputs != corpus_digests(prepare):
+        raise UserError(
+            "the trie was made from other tables", file=config.run_dir / TRIE, cure="run `srdist index --overwrite`"
+        )
     before, now = prepare.settings, prepare_settings(config)
     for section, keys in SETTINGS.items():
         for key in keys:

@@ -39,7 +39,12 @@ def prepare(config: Config, *, overwrite: bool = False) -> Manifest:
     Raises:
         UserError: bad input, or the run's folder holds something made differently.
     """
-    stage = Stage(
+    return prepare_stage(config).run(lambda: _work(config), overwrite=overwrite)
+
+
+def prepare_stage(config: Config) -> Stage:
+    """Return the stage; raise UserError where a file that it reads is not there."""
+    return Stage(
         config.run_dir,
         "prepare",
         settings=prepare_settings(config),
@@ -47,7 +52,6 @@ def prepare(config: Config, *, overwrite: bool = False) -> Manifest:
         outputs=(TITLES, PASSAGES, TOKENS, QUERIES, MIXTURE, QUARANTINE, MISSING_GOLD),
         kept=(WORK,),
     )
-    return stage.run(lambda: _work(config), overwrite=overwrite)
 
 
 def prepare_settings(config: Config) -> dict[str, Any]:
@@ -61,8 +65,6 @@ def prepare_settings(config: Config) -> dict[str, Any]:
             section[key] = None  # its files are inputs, wherever they lie
     if not config.mixture.questions:
         settings["mixture"]["views"].pop("question_batch_tokens")
-    if config.corpus.titles.constant is None:  # a run made before there was this option is not made differently
-        settings["corpus"]["titles"].pop("constant")
     return settings
 
 
@@ -96,8 +98,8 @@ def _work(config: Config) -> dict[str, Any]:
         queries = list(read_queries(config.corpus, bad))
         _check_training_queries(config, queries)
         counts.update(write_partitions(config, write_chunks(config, bad, counts)))
-        check_length(config, config.run_dir)
         resolved = _write_queries(config, queries)
+        check_length(config, config.run_dir)
         counts.update(write_mixture(config, resolved) + write_held_out(config, resolved))
         counts["bad_records"] = bad.count
     for split in ("train", "validation", "test"):

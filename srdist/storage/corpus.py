@@ -49,9 +49,8 @@ def read_growth(run_dir: Path) -> Manifest | None:
 
 def discard_damaged_growth(run_dir: Path) -> None:
     """Go back to what `prepare` and `index` made, where a file of the grown corpus is missing or damaged."""
-    grown = read_growth(run_dir)
     try:
-        if grown is not None:
+        if (grown := read_growth(run_dir)) is not None:
             grown.verify(run_dir / GROWTH)
     except UserError:
         discard_growth(run_dir)

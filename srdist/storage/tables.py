@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from srdist.storage.partitions import open_partitions
 
@@ -60,6 +61,12 @@ def passages_schema() -> pa.Schema:
 def tokens_schema(tokens: np.dtype) -> pa.Schema:
     """Token ids of the passage segments."""
     return pa.schema([("tokens", pa.list_(pa.from_numpy_dtype(tokens)))])
+
+
+def sequence_lengths(titles: pa.Table, tokens: pa.Table) -> np.ndarray:
+    """Return the tokens of each passage of a partition, its title's included, int [passages]."""
+    of_title, of_passage = (pc.list_value_length(table["tokens"]).to_numpy() for table in (titles, tokens))
+    return np.repeat(of_title, titles["passages"].to_numpy()) + of_passage
 
 
 def queries_schema() -> pa.Schema:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdist.config.load import load_config
+from srdist.config.load import as_override, load_config
 from srdist.config.schema import Config
 from srdist.config.study import StudyConfig, VariantConfig
 
@@ -81,7 +81,7 @@ def _cell(
     name = name_of(variant.name)
     chosen = [
         f"name={json.dumps(study.name)}",
-        f"output={json.dumps(str(study.output / 'cells' / name))}",
+        as_override("output", study.output / "cells" / name),
         f"seed={seed}",
         f"corpus.sample={{documents: {documents}, seed: {seed}}}",
     ]

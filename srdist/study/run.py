@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from srdist.cluster.children import end_with_parent, signals_passed_on
 from srdist.config.load import save_config
 from srdist.errors import REQUEUE
+from srdist.prepare.stage import prepare_stage
 from srdist.progress import console
 from srdist.report.stage import is_reported
 from srdist.study.grid import Cell
 from srdist.study.sharing import share_stages
+from srdist.train.stage import train_stage
 
 
 def run_cells(cells: Sequence[Cell]) -> list[Cell]:
@@ -39,8 +41,12 @@ def run_cells(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def is_finished(cell: Cell) -> bool:
-    """Tell whether a cell's last stage is done, with the config that the study has now."""
-    return is_reported(cell.config)
+    """Tell whether a cell's last stage is done, with the config and the input files that the study has now."""
+    return (
+        is_reported(cell.config)
+        and prepare_stage(cell.config).is_done()
+        and train_stage(cell.config, checksums=False).is_done()
+    )
 
 
 def run_cell(cell: Cell) -> int:

@@ -47,7 +47,12 @@ def used_by(config: Config, manifest: Manifest) -> list[Artifact]:
         earlier = read_manifest(config.run_dir, path.stem)
         if earlier.stage != manifest.stage and "." not in earlier.stage:
             made = made_by(config.run_dir, earlier)
-            used += [artifact for artifact in made if {artifact.kind, artifact.kind.split(".")[0]} & names]
+            used += [
+                artifact
+                for artifact in made
+                if {artifact.kind, artifact.kind.split(".")[0]} & names
+                and manifest.inputs.get(artifact.kind, artifact.digest) == artifact.digest  # not of a grown corpus
+            ]
     return used
 
 

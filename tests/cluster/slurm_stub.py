@@ -72,9 +72,9 @@ class SlurmStub:
         return dict(line.split("=", 1) for line in (self.folder / "environment").read_text().splitlines())
 
 
-def write_finished(run_dir: Path, stage: str, settings: dict) -> None:
+def write_finished(run_dir: Path, stage: str, settings: dict, inputs: dict | None = None) -> None:
     """Write the manifest of a stage that made nothing."""
     folder = run_dir / "manifests"
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"stage": stage, "settings": settings, "inputs": {}}
+    facts = {"stage": stage, "settings": settings, "inputs": inputs or {}}
     (folder / f"{stage}.json").write_text(json.dumps(facts))

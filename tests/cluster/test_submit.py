@@ -134,7 +134,19 @@ def test_a_refused_job_cancels_those_before_it(tmp_path, slurm):
     with pytest.raises(UserError, match=r"job train cannot be submitted: sbatch: invalid partition specified: nowhere"):
         submit(config, STAGES)
     assert slurm.called("scancel") == ["scancel 101 102"]
-    assert read_jobs(config.run_dir / "slurm") == []
+    assert [job.id for job in read_jobs(config.run_dir / "slurm")] == [101, 102]
+
+
+def test_an_interrupted_submission_cancels_what_it_submitted(config, slurm, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("srdist.cluster.submit.write_jobs", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            submit(config, STAGES)
+    assert slurm.called("scancel") == ["scancel 101"]
+    assert [job.id for job in submit(config, STAGES)] == [102, 103, 104, 105]
 
 
 def test_without_slurm_the_message_says_so(config, monkeypatch, tmp_path):

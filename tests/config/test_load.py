@@ -178,6 +178,11 @@ def test_a_saved_path_with_a_dollar_is_read_as_it_stands(config_file, tmp_path, 
     assert load_config(tmp_path / "saved.yaml").output == config.output
 
 
+def test_a_runs_folder_with_another_output_is_another_run(config_file, tmp_path):
+    save_config(load_config(config_file), tmp_path / "run" / "config.yaml")
+    assert load_config(tmp_path / "run", [f"output={tmp_path}/other"]).run_dir == tmp_path / "other"
+
+
 def test_the_folder_of_a_run_stands_for_its_config(config_file, tmp_path):
     run_dir = tmp_path / "moved"
     save_config(load_config(config_file), run_dir / "config.yaml")

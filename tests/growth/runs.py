@@ -15,7 +15,8 @@ from srdist.prepare.stage import prepare_settings, tokenizer_files
 from srdist.storage.corpus import corpus_digests
 from srdist.storage.files import sha256
 from srdist.storage.manifest import Manifest, read_manifest, write_manifest
-from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, TRIE
+from srdist.storage.partitions import partition_path, write_partition
+from srdist.storage.tables import MODEL, PASSAGES, QUERIES, TITLES, TOKENS, TRIE, queries_schema
 from srdist.templates import Segments, load_tokenizer
 from srdist.trie.passage_level import build_passages
 from srdist.trie.stage import describe, trie_counts
@@ -57,7 +58,8 @@ def make_run(config: Config, documents: list[Document]) -> Config:
     shutil.rmtree(run_dir / WORK)
     tokenizer = {name: sha256(path) for name, path in tokenizer_files(config).items()}
     prepare = Manifest("prepare", prepare_settings(config), tokenizer, counts=dict(counts))
-    write_manifest(run_dir, prepare, (TITLES, PASSAGES, TOKENS))
+    write_partition(partition_path(run_dir / QUERIES, 0, 1), [queries_schema().empty_table()], queries_schema())
+    write_manifest(run_dir, prepare, (TITLES, PASSAGES, TOKENS, QUERIES))
     corpus = corpus_digests(read_manifest(run_dir, "prepare"))
     segments = Segments(config.templates, load_tokenizer(config.model.base))
     ends = segments.passage_separator[0], segments.verdict_separator[0]

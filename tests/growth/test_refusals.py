@@ -91,10 +91,12 @@ def test_a_bad_record_stops_or_goes_into_quarantine(run: Config, tmp_path: Path)
     skipping = run.model_copy(update={"corpus": run.corpus.model_copy(update={"on_bad_record": "skip"})})
     counts = change_corpus(skipping, bad, [])
     assert (counts["added"], counts["bad_records"]) == (1, 1)
-    (entry,) = (run.run_dir / "quarantine.added.jsonl").read_text().splitlines()
+    (quarantine,) = run.run_dir.glob("quarantine.added.*.jsonl")
+    (entry,) = quarantine.read_text().splitlines()
     assert json.loads(entry)["line"] == 1
+    change_corpus(skipping, source(tmp_path / "other.jsonl", [{**NEW[0], "id": "d5"}]), [])
     compact_corpus(skipping)
-    assert (run.run_dir / "quarantine.added.jsonl").exists()
+    assert quarantine.exists()
 
 
 def test_any_format_can_be_added(run: Config, tmp_path: Path) -> None:
@@ -151,6 +153,13 @@ def test_tables_that_were_made_again_since(run: Config, tmp_path: Path) -> None:
             use(run if use is compact_corpus else run.run_dir)
 
 
+def test_tables_that_were_made_again_before_the_first_change(run: Config, tmp_path: Path) -> None:
+    prepare = read_manifest(run.run_dir, "prepare")
+    prepare.files[f"{TOKENS}/part-00000-of-00002.arrow"]["sha256"] = "other"
+    write_manifest(run.run_dir, prepare, ())
+    assert "index --overwrite" in refused(run, "made from other tables", source(tmp_path / "new.jsonl", NEW)).cure
+
+
 def test_a_damaged_file_is_named(run: Config, tmp_path: Path) -> None:
     change_corpus(run, source(tmp_path / "new.jsonl", NEW), [])
     path = run.run_dir / "growth" / "000001" / PASSAGES / "part-00002-of-00003.arrow"
@@ -177,11 +186,14 @@ def test_nothing_to_compact_changes_nothing(run: Config) -> None:
     assert before.items() <= after.items()
 
 
-def test_overwrite_goes_back_to_the_first_corpus_where_the_grown_one_is_damaged(run: Config, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", ["000001/trie/titles.arrow", "manifests/index.json"])
+def test_overwrite_goes_back_to_the_first_corpus_where_the_grown_one_is_damaged(
+    run: Config, tmp_path: Path, damaged: str
+) -> None:
     first = by_title(run.run_dir)
     change_corpus(run, source(tmp_path / "new.jsonl", NEW), [])
     build_index(run, overwrite=True)
     assert by_title(run.run_dir) != first
-    (run.run_dir / "growth" / "000001" / "trie" / "titles.arrow").write_text("damaged")
+    (run.run_dir / "growth" / damaged).write_text("damaged")
     build_index(run, overwrite=True)
     assert by_title(run.run_dir) == first

@@ -29,12 +29,6 @@ def test_titles_are_made_of_the_texts_where_the_config_says_so(tmp_path):
     assert {(row["document"], row["title"]) for row in rows} == {("a", "water runs"), ("b", "salt of")}
 
 
-def test_runs_made_before_the_constant_title_are_not_made_differently(tmp_path):
-    assert "constant" not in prepare_settings(tiny_config(tmp_path / "a"))["corpus"]["titles"]
-    changed = tiny_config(tmp_path / "b", corpus={"titles": {"constant": "p"}})
-    assert prepare_settings(changed)["corpus"]["titles"]["constant"] == "p"
-
-
 def test_how_questions_are_batched_matters_only_where_some_are_written(tmp_path):
     views = {"question_model": str(tmp_path)}
     phases = [{"name": "indexing", "questions": 1}, {"name": "indexing", "windows": 1}]

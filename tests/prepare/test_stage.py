@@ -229,6 +229,16 @@ def test_a_passage_longer_than_the_context_is_named_before_anything_is_trained(t
         prepare(config)
 
 
+def test_a_passage_without_room_for_the_longest_test_query_is_named_too(tmp_path):
+    config = tiny_config(tmp_path)
+    path = tmp_path / "queries.jsonl"
+    queries = [json.loads(line) for line in path.read_text().splitlines()]
+    queries[0]["text"] = "字" * 3000
+    write_lines(path, queries)
+    with pytest.raises(UserError, match="has room for -[0-9]+ beside the longest test query"):
+        prepare(config)
+
+
 def test_tasks_of_training_queries_without_any(tmp_path):
     config = tiny_config(tmp_path)
     queries = (tmp_path / "queries.jsonl").read_text().replace('"train"', '"test"')

@@ -6,9 +6,11 @@ import yaml
 from srdist.cluster.jobs import read_jobs
 from srdist.config.load import load_study
 from srdist.errors import UserError
+from srdist.prepare.stage import prepare_stage
 from srdist.report.stage import REPORT, STAGES, report_stage
 from srdist.study.grid import make_cells
 from srdist.study.submit import submit_cells
+from srdist.train.stage import train_stage
 from tests.cluster.conftest import slurm  # noqa: F401
 from tests.cluster.slurm_stub import write_finished
 
@@ -28,7 +30,14 @@ VARIANTS = [
 
 @pytest.fixture
 def study(tmp_path):
-    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
+    for path, text in (
+        ("base.yaml", yaml.safe_dump(BASE)),
+        ("d.jsonl", ""),
+        ("z.json", "{}"),
+        ("tiny/config.json", "{}"),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
     facts = {"name": "s", "output": "out", "base": "base.yaml", "documents": [10, 20], "variants": VARIANTS}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(facts))
     return load_study(tmp_path / "study.yaml")
@@ -37,6 +46,9 @@ def study(tmp_path):
 def finish(cell):
     for stage in STAGES:
         write_finished(cell.run_dir, stage, {})
+    for make_stage in (prepare_stage, train_stage):
+        stage = make_stage(cell.config)
+        write_finished(cell.run_dir, stage.name, stage.settings, stage.inputs)
     report_stage(cell.config).run(lambda: (cell.run_dir / REPORT).touch() or {})
 
 
@@ -71,6 +83,22 @@ def test_finished_cells_are_not_submitted_and_nobody_waits_for_them(study, slurm
     for job in (101, 102):
         slurm.set(job, "COMPLETED")
     assert submit_cells(study, cells, []) == []
+    (study.base.parent / "d.jsonl").write_text("changed")
+    assert len(submit_cells(study, cells, [])) == len(cells)
+
+
+def test_paths_of_a_variant_start_at_the_study_in_its_jobs_too(tmp_path, slurm):  # noqa: F811
+    folder = tmp_path / "müll 🌊"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(yaml.safe_dump(BASE))
+    variants = [{"name": "other", "set": ["model.base=./other"]}]
+    facts = {"name": "s", "output": "out", "base": "base.yaml", "documents": [10], "variants": variants}
+    (folder / "study.yaml").write_text(yaml.safe_dump(facts, allow_unicode=True))
+    study = load_study(folder / "study.yaml")
+    submit_cells(study, make_cells(study), [])
+    (cell,) = make_cells(load_study(study.output / "slurm" / "config.yaml"))
+    assert cell.config == make_cells(study)[0].config
+    assert (cell.config.model.base, cell.run_dir) == (str(folder / "other"), folder / "out" / "cells" / "other-10-0")
 
 
 def test_live_jobs_refuse_a_second_submission(study, slurm):  # noqa: F811

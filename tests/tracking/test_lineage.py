@@ -23,9 +23,10 @@ def test_each_folder_is_an_artifact_and_stages_meet_in_them(tmp_path):
     run_dir = settings.run_dir
     inputs = {"corpus.documents.0": "ab", "tokenizer/tokenizer.json": "cd"}
     prepare = stage(run_dir, "prepare", inputs, ["mixture/a/0.arrow", "mixture/b/0.arrow", "queries/0.arrow"])
-    part = stage(run_dir, "baselines.bm25", {"queries": "ef"}, ["baselines/bm25/run.trec"])
+    queries = {"queries": prepare.digest("queries/")}
+    part = stage(run_dir, "baselines.bm25", queries, ["baselines/bm25/run.trec"])
     baselines = stage(run_dir, "baselines", {"bm25": part.digest()}, [])
-    evaluate = stage(run_dir, "evaluate", {"queries": "ef", "baselines/bm25": part.digest()}, ["evaluate/metrics.json"])
+    evaluate = stage(run_dir, "evaluate", {**queries, "baselines/bm25": part.digest()}, ["evaluate/metrics.json"])
     (run_dir / "manifests" / ".inputs.json").write_text("{}")
 
     assert kinds(used_by(settings, prepare)) == ["corpus"]
@@ -34,6 +35,8 @@ def test_each_folder_is_an_artifact_and_stages_meet_in_them(tmp_path):
     assert kinds(made_by(run_dir, baselines)) == ["baselines.bm25"]
     assert kinds(used_by(settings, evaluate)) == ["baselines.bm25", "queries"]
     assert used_by(settings, evaluate)[0] == made_by(run_dir, baselines)[0]
+    grown = stage(run_dir, "retrieve", {**queries, "mixture": "of another corpus"}, ["retrieve/run.trec"])
+    assert kinds(used_by(settings, grown)) == ["queries"]
 
 
 def test_the_digest_is_that_of_the_content(tmp_path):
