@@ -15,6 +15,15 @@ fail() {
     exit 2
 }
 
+# The signal that comes before the time limit, at any time from here on.
+stopping='' child='' interrupted=''
+on_signal() {
+    stopping=yes interrupted=yes
+    echo "time is nearly up"
+    [ -z "$child" ] || kill -USR1 "$child" 2>/dev/null || :
+}
+trap on_signal USR1
+
 source "$here/site.env" || fail "cannot read $here/site.env"
 echo "--- job $SLURM_JOB_ID ($SLURM_JOB_NAME), start $((restarts + 1)), on $SLURM_JOB_NODELIST, $(date '+%F %T')"
 [ "$restarts" -le "$requeues" ] || fail "requeued $restarts times, the limit; \`srdist submit\` goes on where it was"
@@ -36,14 +45,6 @@ fi
 
 # step COMMAND...: run it, and hand on the signal that comes before the time limit. Exit code 85 says that it has saved
 # and wants to go on: the job is requeued. So is a step that --kill-on-bad-exit ended while its ranks were leaving.
-stopping='' child='' interrupted=''
-on_signal() {
-    stopping=yes interrupted=yes
-    echo "time is nearly up"
-    [ -z "$child" ] || kill -USR1 "$child" 2>/dev/null || :
-}
-trap on_signal USR1
-
 step() {
     local code
     [ -z "$stopping" ] || requeue

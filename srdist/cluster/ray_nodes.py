@@ -139,15 +139,19 @@ def lead(config: Config, command: str, config_file: Path, meeting: Path) -> int:
 def join(config: Config, meeting: Path) -> int:
     """Wait for the head, join it, stay until its address is removed; return 0.
 
+    Without a head in time it returns too: the command may have ended before. One that needs all nodes waits for them.
+
     Raises:
-        UserError: there is no head in time, or Ray ends here again and again.
+        UserError: Ray ends here again and again.
     """
     seconds = config.cluster.slurm.join_seconds
     deadline = time.monotonic() + seconds
     while not (meeting / "address").exists():
         if time.monotonic() > deadline:
             node = os.environ["SLURMD_NODENAME"]
-            raise UserError(f"node {node} found no Ray head within {seconds} s", cure="see the log of the first node")
+            text = f"node {node} found no Ray head within {seconds} s: see the log of the first node"
+            print(text, file=sys.stderr, flush=True)
+            return 0
         time.sleep(POLL_SECONDS)
     address = (meeting / "address").read_text()
     for start in range(WORKER_STARTS):

@@ -84,6 +84,9 @@ def sbatch_command(
     is_training = job.section == "train"
     ranks = max(1, settings.gpus_per_node) if is_training and settings.gpus_per_node is not None else None
     cpus = settings.cpus_per_node
+    if is_training and cpus and ranks is None:
+        what = "cluster.slurm.train.cpus_per_node is divided among the ranks, one a GPU"
+        raise UserError(what, cure="set cluster.slurm.train.gpus_per_node too")
     options = {
         "job-name": f"{config.name}-{job.name}",
         "output": folder / "logs" / f"{job.name}-%j.log",
@@ -97,6 +100,7 @@ def sbatch_command(
         "signal": f"B:USR1@{config.cluster.slurm.signal_seconds}" if job.section in ("train", "cell") else None,
         "dependency": f"afterok:{after}" if after is not None else None,
         "kill-on-invalid-dep": "yes" if after is not None else None,
+        "export": "ALL",  # the environment tells a job its folder
     }
     given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
     script = [str(folder / job.script), str(folder / "config.yaml"), *job.arguments]

@@ -13,6 +13,8 @@ from srdist.errors import UserError
 ENDED = frozenset(
     "COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED".split()
 )
+KEPT = ("SLURM_CONF", "SLURM_CLUSTERS")
+"""of Slurm's variables those that are not of the job which a command is given in"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def call(command: str, *arguments: str, environment: Mapping[str, str] | None = 
         UserError: it is not on PATH, or refuses: carries its own words.
     """
     try:
-        variables = {**os.environ, **(environment or {})}
+        own = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith("SLURM_")}
+        variables = {**own, **(environment or {})}
         done = subprocess.run([command, *arguments], capture_output=True, text=True, env=variables)
     except FileNotFoundError:
         what, cure = f"no `{command}` on PATH: this machine has no Slurm", "run it on a login node of the cluster"

@@ -86,12 +86,17 @@ def job_logs(job: Job) -> list[Path]:
 
 def reason(job: Job) -> str:
     """Return the first mistake that a job's logs report since its last start, or an empty text."""
-    for pattern in (r"(?:\w*Error|error|failed): (?!\(|ended with code)(.*)", r"(\w+Error\b.*)"):
-        for path in reversed(job_logs(job)):
-            for line in _since_last_start(path):
-                if found := re.match(pattern, line):
-                    return found[1]
+    said = [unmarked(line) for path in reversed(job_logs(job)) for line in _since_last_start(path)]
+    for pattern in (r"(?:[\w.]*Error|error|failed): (?!\(|ended with code)(.*)", r"([\w.]+Error\b.*)"):
+        mistakes = [found[1] for line in said if (found := re.match(pattern, line))]
+        if mistakes:  # a rank that lost another one says so too
+            return next((mistake for mistake in mistakes if "onnection" not in mistake), mistakes[0])
     return ""
+
+
+def unmarked(line: str) -> str:
+    """Return a line of a log without the `[rank0]: ` that PyTorch sets before every line of a rank's traceback."""
+    return re.sub(r"^\[rank\d+\]: ?", "", line)
 
 
 def _since_last_start(path: Path) -> list[str]:

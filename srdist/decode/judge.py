@@ -109,10 +109,10 @@ class Judge:
         Args:
             numbers: the numbers of each passage's copies in the corpus.
         """
-        scores = self.scores()[1]
+        scores, logprobs = self.scores()[1], self.title_logprobs[self.groups] + self.logprobs
         pairs = [(i, number) for i in range(len(scores)) if not np.isnan(scores[i]) for number in numbers[i]]
         index = [i for i, _ in pairs]
-        order = ranking(scores[index].tolist(), self.logprobs[index].tolist(), [number for _, number in pairs])
+        order = ranking(scores[index].tolist(), logprobs[index].tolist(), [number for _, number in pairs])
         return [pairs[place] for place in order[: self.k]]
 
     @cached_property

@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from srdist.decode.kernel import Choices, Rows, choice_scores
 from srdist.errors import UserError
+from srdist.storage.models import context_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,9 +42,7 @@ class LanguageModel:
         self.device = network.device
         per_byte = OPERATIONS_PER_BYTE[self.device.type == "cpu", network.dtype == torch.float32]
         self.free_tokens = per_byte * network.dtype.itemsize // 2
-        config = network.config.get_text_config(decoder=True)
-        windows = [config.max_position_embeddings, getattr(config, "sliding_window", None)]
-        self.context: int = min(window for window in windows if window)
+        self.context = context_of(network.config, network.config.name_or_path)
         self.vocabulary: int = network.get_output_embeddings().weight.shape[0]
 
     @classmethod
@@ -56,7 +55,7 @@ class LanguageModel:
                 that is faster by a tenth, and sdpa elsewhere.
 
         Raises:
-            UserError: no model there, no such device, or layers that keep no keys and values of every token.
+            UserError: no model there, no such device, or a model whose sequences cannot share a prompt.
         """
         if not (folder / "config.json").exists():
             raise UserError("no model here", file=folder, cure="run `srdist train` first")
@@ -74,9 +73,6 @@ class LanguageModel:
         except (OSError, ValueError, SafetensorError) as error:
             what = f"cannot load the model ({str(error).splitlines()[0]})"
             raise UserError(what, file=folder, cure="run `srdist train --overwrite`") from None
-        kinds = set(getattr(network.config.get_text_config(decoder=True), "layer_types", None) or [])
-        if kinds - {"full_attention", "sliding_attention"}:
-            raise UserError(f"the model has layers that cannot share a prompt: {sorted(kinds)}", file=folder)
         try:
             return cls(network.to(device))
         except (RuntimeError, AssertionError) as error:

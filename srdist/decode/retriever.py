@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from srdist.storage.manifest import manifest_path, read_manifest
 from srdist.storage.tables import MODEL
 from srdist.templates import Segments, load_tokenizer
 from srdist.trie import Trie
+
+Item = TypeVar("Item")
 
 
 def _check_templates(config: Config) -> None:
@@ -79,16 +82,26 @@ class SelfRetriever:
         return cls(config, model, segments, trie, PassageTable(run_dir))
 
     def search(self, queries: Sequence[str], k: int = 10) -> list[Retrieval]:
-        """Find the `k` best passages of each query; `retrieve.batch_queries` of them are decoded together.
+        """Find the `k` best passages of each query; `retrieve.batch_queries` of them are decoded together, and
+        `retrieve.batches_asked` times as many asked about together.
 
         Raises:
             UserError: a query is empty, no text, or too long for the model's context; or `k` is below 1.
         """
         if k < 1:
             raise UserError(f"cannot find {k} passages", cure="ask for one or more")
-        started, steps, size = time.monotonic(), self.steps, self.config.retrieve.batch_queries
+        started, size = time.monotonic(), self.config.retrieve.batch_queries * self.config.retrieve.batches_asked
+        retrievals: list[Retrieval] = []
+        for begin in range(0, len(queries), size):
+            retrievals += self._search(queries[begin : begin + size], k)
+        seconds = (time.monotonic() - started) / max(1, len(queries))
+        return [replace(retrieval, seconds=seconds) for retrieval in retrievals]
+
+    def _search(self, queries: Sequence[str], k: int) -> list[Retrieval]:
+        """Search queries of which many may ask about the same passage, which is then read once."""
+        steps = self.steps
         parts: list[tuple[str, list[Found], list[FoundPassage], Judge, int]] = []
-        for batch in (queries[begin : begin + size] for begin in range(0, len(queries), size)):
+        for batch in self._batches(queries):
             tree = self.tree(batch)
             titles, expansions = steps.find_titles(tree, len(batch), Level.titles(self.trie))
             found = steps.find_passages(tree, titles)
@@ -96,9 +109,12 @@ class SelfRetriever:
             steps.assess(tree, judges, found)
             parts += zip(batch, titles, found, judges, expansions, strict=True)
         steps.ask(self.model, queries, [part[3] for part in parts], [part[2] for part in parts])
-        retrievals = [steps.retrieval(*part) for part in parts]
-        seconds = (time.monotonic() - started) / max(1, len(queries))
-        return [replace(retrieval, seconds=seconds) for retrieval in retrievals]
+        return [steps.retrieval(*part) for part in parts]
+
+    def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """Give items that share a forward, in order."""
+        size = self.config.retrieve.batch_queries
+        return (items[begin : begin + size] for begin in range(0, len(items), size))
 
     @property
     def steps(self) -> Steps:
@@ -133,8 +149,10 @@ class SelfRetriever:
         return self._continue([[*segments.question_alone(query), *segments.answer_separator] for query in queries])
 
     def _continue(self, prompts: Sequence[Sequence[int]]) -> list[str]:
-        limit = self.config.retrieve.answer_tokens
-        return generate_answers(self.model, self.segments.tokenizer, prompts, self._stops, limit)
+        limit, texts = self.config.retrieve.answer_tokens, []
+        for batch in self._batches(prompts):
+            texts += generate_answers(self.model, self.segments.tokenizer, batch, self._stops, limit)
+        return texts
 
     def verdicts(self, pairs: Sequence[tuple[str, str, str]]) -> np.ndarray:
         """Return P(rejection) and P(acceptance) of (query, title, passage), whether the corpus has them or not.
@@ -196,9 +214,8 @@ class SelfRetriever:
 
     def title_logprobs(self, queries: Sequence[str], titles: Sequence[Sequence[str]]) -> list[list[float]]:
         """Return log P(t|q) of some titles of each query, whether a search finds them or not."""
-        rows = [row for row, texts in enumerate(titles) if texts]
         logprobs: list[list[float]] = [[] for _ in titles]
-        if rows:
+        for rows in self._batches([row for row, texts in enumerate(titles) if texts]):
             tokens = [self.segments.titles(list(titles[row])) for row in rows]
             for row, found in zip(
                 rows, self.add_titles(self.tree([queries[row] for row in rows]), tokens), strict=True

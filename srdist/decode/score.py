@@ -72,5 +72,9 @@ def final_scores(
 
 
 def ranking(scores: Sequence[float], logprobs: Sequence[float], numbers: Sequence[int]) -> list[int]:
-    """Return the order of the candidates: highest score first, of equal ones the likeliest, then by number."""
+    """Return the order of the candidates: highest score first, of equal ones the likeliest, then by number.
+
+    Args:
+        logprobs: log P(t,p|q), [candidates].
+    """
     return sorted(range(len(scores)), key=lambda index: (-scores[index], -logprobs[index], numbers[index]))

@@ -11,6 +11,10 @@ from transformers import DynamicCache
 from srdist.decode.kernel import Choices
 from srdist.decode.model import LanguageModel
 
+DEPTH, FIRST, PARENT = range(3)
+"""what is known of a slot: number of ancestors, first slot of the chain that it was added with, the slot that this
+hangs from, or -1"""
+
 
 class TokenTree:
     """One tree a row, in one cache; beams, passages and verdicts of a query hang from its encoded prompt.
@@ -30,8 +34,7 @@ class TokenTree:
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Sequence[int]]):
         self.model, self.cache = model, DynamicCache()
-        self._visible = np.zeros((len(prompts), 0, 0), dtype=bool)  # [rows, slots, slots]: itself and its ancestors
-        self._depth = np.zeros((len(prompts), 0), dtype=np.int64)  # [rows, slots]: number of ancestors
+        self._slots = np.zeros((len(prompts), 0, 3), dtype=np.int64)  # [rows, slots, DEPTH | FIRST | PARENT]
         self._reset()
         longest = max(len(prompt) for prompt in prompts)
         for row, prompt in enumerate(prompts):
@@ -43,10 +46,10 @@ class TokenTree:
     @property
     def length(self) -> int:
         """Slots of a row that went through the model."""
-        return self._depth.shape[1]
+        return self._slots.shape[1]
 
     def _reset(self) -> None:
-        rows = len(self._visible)
+        rows = len(self._slots)
         self._tokens: list[list[int]] = [[] for _ in range(rows)]
         self._chains: list[list[tuple[int | None, int, int]]] = [[] for _ in range(rows)]  # parent, first slot, length
         self._asked: list[tuple[int, int, np.ndarray]] = []
@@ -99,32 +102,38 @@ class TokenTree:
         Returns:
             float32, the log-probability of each token asked for, in the order of asking.
         """
-        rows, before = len(self._visible), self.length
+        rows, before = len(self._slots), self.length
         new = max(len(tokens) for tokens in self._tokens)
-        self._visible = np.pad(self._visible, ((0, 0), (0, new), (0, new)))
-        self._depth = np.pad(self._depth, ((0, 0), (0, new)))
-        self._visible[:, np.arange(before, before + new), np.arange(before, before + new)] = True
+        self._slots = np.pad(self._slots, ((0, 0), (0, new), (0, 0)))
+        visible = np.zeros((rows, new, before + new), dtype=bool)
+        visible[:, np.arange(new), np.arange(before, before + new)] = True
         tokens = np.zeros((rows, new), dtype=np.int64)
         for row in range(rows):
             tokens[row, : len(self._tokens[row])] = self._tokens[row]
             for parent, first, length in self._chains[row]:
-                self._hang(row, parent, first, length)
+                chain, depth = slice(first, first + length), 0
+                for begin, end in self._way(row, parent):
+                    visible[row, first - before : first - before + length, begin:end] = True
+                    depth += end - begin
+                visible[row, first - before : first - before + length, chain] = np.tri(length, dtype=bool)
+                self._slots[row, chain, DEPTH] = np.arange(depth, depth + length)
+                self._slots[row, chain, FIRST:] = first, -1 if parent is None else parent
         asked = Choices(
             row=np.array([row * new + index for row, index, _ in self._asked], dtype=np.int64),
             first=np.cumsum([0, *(len(following) for _, _, following in self._asked)]),
             token=np.concatenate([following for _, _, following in self._asked]),
         )
         self._reset()
-        return self.model.score(tokens, self._depth[:, before:], self._visible[:, before:], self.cache, asked)
+        return self.model.score(tokens, self._slots[:, before:, DEPTH], visible, self.cache, asked)
 
-    def _hang(self, row: int, parent: int | None, first: int, length: int) -> None:
-        chain = slice(first, first + length)
-        depth = 0
-        if parent is not None:
-            self._visible[row, chain] = self._visible[row, parent]
-            depth = self._depth[row, parent] + 1
-        self._visible[row, chain, chain] = np.tri(length, dtype=bool)
-        self._depth[row, chain] = np.arange(depth, depth + length)
+    def _way(self, row: int, slot: int | None) -> list[tuple[int, int]]:
+        """Return the slots of a token and its ancestors, as (begin, end) of chains, the last one first."""
+        way = []
+        while slot is not None and slot >= 0:
+            first, parent = self._slots[row, slot, FIRST:].tolist()
+            way.append((first, slot + 1))
+            slot = parent
+        return way
 
     def paths(self, places: Sequence[tuple[int, int]]) -> TokenTree:
         """Return a tree whose rows are the ways to some slots; what is added to it leaves this one as it is.
@@ -134,18 +143,16 @@ class TokenTree:
         Args:
             places: (row, slot) of each path's end, which is `root` in the new tree; nothing is queued here.
         """
-        ways = [np.flatnonzero(self._visible[row, slot]) for row, slot in places]
+        ways = [np.concatenate([np.arange(*chain) for chain in reversed(self._way(row, slot))]) for row, slot in places]
         longest = max(map(len, ways))
         slots = np.zeros((len(ways), longest), dtype=np.int64)
         rows = object.__new__(TokenTree)
         rows.model, rows.root, rows.cache = self.model, longest - 1, DynamicCache()
-        rows._visible = np.zeros((len(ways), longest, longest), dtype=bool)
-        rows._depth = np.zeros((len(ways), longest), dtype=np.int64)
+        rows._slots = np.zeros((len(ways), longest, 3), dtype=np.int64)
         for row, way in enumerate(ways):
             padding = longest - len(way)  # on the left, so that all paths end at one slot
             slots[row, padding:] = way
-            rows._visible[row, -1, padding:] = True
-            rows._depth[row, -1] = len(way) - 1
+            rows._slots[row, -1] = len(way) - 1, padding, -1
         origin = torch.tensor([row for row, _ in places], device=self.model.device)[:, None]
         at = torch.from_numpy(slots).to(self.model.device)
         for number, layer in enumerate(self.cache.layers):

@@ -35,7 +35,8 @@ def failure_kind(query: JudgedQuery, record: dict[str, Any] | None) -> str:
     if not generated:
         worst = min((title["logprob"] for title in record["titles"]), default=float("-inf"))
         lost = any(title["logprob"] > worst for title in record["missed_titles"])
-        return "title pruned" if lost else "title not generated"
+        by_beams = not record["expansions"]  # an exact search loses none, up to the rounding of a forward
+        return "title pruned" if by_beams and lost else "title not generated"
     if not any(gold & set(title["passages"]) for title in generated):
         return "passage pruned"
     return "lost in assessment"

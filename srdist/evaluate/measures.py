@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING
 
 from srdist.errors import UserError
@@ -33,7 +34,8 @@ def parse_measures(names: Iterable[str]) -> list[Measure]:
         try:
             measure = ir_measures.parse_measure(name)
             known = ir_measures.DefaultPipeline.supports(measure) and measure.params.get("cutoff", 1) > 0
-        except (NameError, ValueError, SyntaxError, AssertionError):
+            known and ir_measures.calc_aggregate([measure], {"q": {"d": 1}}, {"q": {"d": 1.0}})  # by another program?
+        except (NameError, ValueError, SyntaxError, AssertionError, OSError, CalledProcessError):
             known = False
         if not known:
             cure = "use names such as Success@1, RR@5, R@10, nDCG@10"

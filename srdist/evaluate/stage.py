@@ -68,7 +68,7 @@ def evaluate(config: Config, *, overwrite: bool = False) -> Manifest:
         _check_made_from(config, name, inputs)
     settings = {
         "name": config.name,
-        "titles": config.retrieve.titles,
+        "titles": _titles_retrieved(config),
         "language": config.corpus.language,
         **config.evaluate.model_dump(mode="json", exclude={"examples"}),
     }
@@ -163,9 +163,13 @@ def _scores(config: Config, queries: list[JudgedQuery], levels: Levels) -> dict[
     return {level: score_queries(measures, gold[level], rankings) for level, rankings in levels.items()}
 
 
+def _titles_retrieved(config: Config) -> int:
+    return read_manifest(config.run_dir, "retrieve").settings["retrieve"]["titles"]
+
+
 def _title_scores(config: Config, queries: list[JudgedQuery], titles: Rankings) -> QueryScores:
     """Tell of each query whether a gold title was generated first, and at all."""
-    measures = parse_measures(f"Success@{cutoff}" for cutoff in sorted({1, config.retrieve.titles}))
+    measures = parse_measures(f"Success@{cutoff}" for cutoff in sorted({1, _titles_retrieved(config)}))
     return score_queries(measures, {query.id: query.titles for query in queries}, titles)
 
 

@@ -127,7 +127,7 @@ def rank_of_gold(found: Found, form: Form) -> float:
     s_t = title_scores(found.titles[:used], form.tau, lengths)[groups]
     s_p = passage_scores(found.rejections[kept], form.delta, groups if form.normalize_assessment == "title" else None)
     scores = final_scores(form.score, s_t, s_p, logprobs, found.titles[groups], found.queries[kept])
-    gold = np.flatnonzero(found.gold[kept][np.lexsort((-logprobs, -scores))])
+    gold = np.flatnonzero(found.gold[kept][np.lexsort((-(found.titles[groups] + logprobs), -scores))])
     return float(gold[0] + 1) if len(gold) else np.inf
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.prepare.chunks import segments_for
+from srdist.storage.models import context_of
 from srdist.storage.partitions import open_partitions
 from srdist.storage.tables import MODEL, PASSAGES, TITLES, TOKENS, read_queries, sequence_lengths
 
@@ -43,6 +44,4 @@ def _context(config: Config) -> int | None:
     folder = next((path for path in (Path(config.model.base), config.run_dir / MODEL) if path.is_dir()), None)
     if folder is None:
         return None
-    model = AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config(decoder=True)
-    windows = (model.max_position_embeddings, getattr(model, "sliding_window", None))
-    return min(window for window in windows if window)
+    return context_of(AutoConfig.from_pretrained(folder, local_files_only=True), folder)

@@ -21,12 +21,13 @@ def disk_needs(
     """Return what lies on the shared disk at the worst moment: part -> bytes, None where it cannot be known yet.
 
     A checkpoint holds 12 bytes per trained parameter (weights in float32 and AdamW's moments), and below ZeRO stage 3
-    the weights once more. One more than `train.keep_checkpoints` is there while it is written.
+    the weights once more. While one is converted to another number of ranks, there is room for two besides
+    `train.keep_checkpoints`; one of them while another is written.
     """
     weights = setup.value_bytes * model.parameters
-    checkpoint = 12 * model.trained + (weights if setup.stage < 3 or config.train.lora else 0)
+    checkpoint = 12 * model.trained + (setup.value_bytes * model.trained if setup.stage < 3 else 0)
     return {
-        "checkpoints": float(checkpoint * (config.train.keep_checkpoints + 1)),
+        "checkpoints": float(checkpoint * (config.train.keep_checkpoints + 2)),
         "model": float(2 * weights if config.train.validation.retrieval_steps else weights),
         "corpus tables": _made(config, "prepare", without=MIXTURE) or _tables(model, corpus),
         "mixture": _made(config, "prepare", only=MIXTURE) or _mixture(config, model, phases),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from srdist.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 SUFFIXES = (".json", ".safetensors", ".bin", ".model", ".txt")
 
@@ -31,6 +34,27 @@ def model_files(model: str, name: str, key: str) -> dict[str, Path]:
         raise UserError("no model here: config.json is missing", file=folder, cure=f"correct {key}")
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES and path.is_file()]
     return {f"{name}/{path.relative_to(folder)}": path for path in paths}
+
+
+def context_of(model: PretrainedConfig, place: Path | str) -> int:
+    """Return the longest sequence that a causal language model takes, in tokens.
+
+    Args:
+        place: of the model, for the message.
+
+    Raises:
+        UserError: sequences cannot share its cache: some layers keep no keys and values of every token, or their
+            attention depends on places in the cache instead of positions (ALiBi, local windows as GPT-Neo's).
+    """
+    config = model.get_text_config(decoder=True)
+    kinds = {*(getattr(config, "layer_types", None) or ()), *(getattr(config, "attention_layers", None) or ())}
+    kinds -= {"full_attention", "sliding_attention", "global"}
+    longest = getattr(config, "max_position_embeddings", None)
+    if kinds or longest is None or getattr(config, "alibi", False):
+        what = f"this is a {config.model_type}, whose sequences cannot share a prompt"
+        cure = "set model.base to a model with full attention, and learned or rotary positions"
+        raise UserError(what + (f" (layers: {', '.join(sorted(kinds))})" if kinds else ""), file=place, cure=cure)
+    return min(longest, getattr(config, "sliding_window", None) or longest)
 
 
 def load_language_model(model: str, what: str, key: str, **tokenizer_options: Any) -> tuple[Any, Any]:

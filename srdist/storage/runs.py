@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,16 +16,23 @@ Run = dict[str, dict[str, float]]
 def write_run(path: Path, rankings: Iterable[tuple[str, list[tuple[str, float]]]], tag: str) -> None:
     """Write a TREC run: `query Q0 id rank score tag`, best first, six columns.
 
+    Tools that read it sort by score. Where the next one would not be lower, it is written a little lower.
+
     Raises:
         UserError: an id contains white space, which the format cannot hold.
     """
     with written_aside(path) as aside, open(aside, "w", encoding="utf-8") as file:
         for query, ranking in rankings:
+            last = math.inf
             for rank, (identifier, score) in enumerate(ranking, start=1):
                 if len(f"{query} {identifier}".split()) != 2:
                     what = f"the ids {query!r}, {identifier!r} contain white space"
                     raise UserError(what, cure="a TREC run needs ids without")
-                file.write(f"{query} Q0 {identifier} {rank} {score:.9g} {tag}\n")
+                shown = f"{score:.9g}"
+                if float(shown) >= last:
+                    shown = f"{last - max(abs(last), 1e-30) * 1e-8:.9g}"
+                last = float(shown)
+                file.write(f"{query} Q0 {identifier} {rank} {shown} {tag}\n")
 
 
 def read_run(path: Path) -> Run:

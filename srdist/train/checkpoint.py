@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from srdist.config.schema import Config
 from srdist.storage.files import ASIDE, remove_asides, sha256, write_json
 from srdist.train.device import Rank, gather_objects
-from srdist.train.universal import converted, load_universal, separate_step_counters
+from srdist.train.universal import converted, load_universal, plainly_named, separate_step_counters
 
 if TYPE_CHECKING:
     import deepspeed
@@ -108,7 +108,8 @@ def load_checkpoint(engine: deepspeed.DeepSpeedEngine, checkpoint: Checkpoint, r
         with converted(folder / ENGINE, aside, rank) as universal:
             load_universal(engine, universal)
     else:
-        engine.load_checkpoint(str(folder), tag=ENGINE, load_module_strict=False)
+        with plainly_named(folder) as plain:
+            engine.load_checkpoint(str(plain), tag=ENGINE, load_module_strict=False)
     separate_step_counters(engine.basic_optimizer)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from srdist.config.schema import Config, ModelConfig
 from srdist.errors import UserError
-from srdist.storage.models import is_folder
+from srdist.storage.models import context_of, is_folder
 from srdist.train.attention import register_packed_attention
 from srdist.train.device import Rank, import_deepspeed
 from srdist.train.lora import with_adapters
@@ -75,29 +75,34 @@ def load_base(config: ModelConfig, device: torch.device) -> torch.nn.Module:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             config.base,
             dtype=getattr(torch, config.dtype),
-            attn_implementation=attention_kernel(config.attention, device),
+            attn_implementation=attention_kernel(config, device),
             local_files_only=is_folder(config.base),
         )
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"cannot load the base model ({reason})", file=config.base, cure="check model.base") from None
+    context_of(model.config, config.base)  # what cannot be searched with, is not trained
+    return model
 
 
-def attention_kernel(attention: str, device: torch.device) -> str:
+def attention_kernel(config: ModelConfig, device: torch.device) -> str:
     """Return the kernel for `model.attention`.
 
-    `auto` is flash attention on a GPU that has it, sdpa on any other, and on a CPU attention example by example.
+    `auto` is flash attention on a GPU that has it (Ampere and later, in bfloat16), sdpa on any other, and on a CPU
+    attention example by example.
     """
-    if attention != "auto":
-        return attention
-    if device.type == "cpu":
-        return register_packed_attention()
+    import torch
     from transformers.utils import is_flash_attn_2_available
 
-    return "flash_attention_2" if is_flash_attn_2_available() else "sdpa"
+    if config.attention != "auto":
+        return config.attention
+    if device.type == "cpu":
+        return register_packed_attention()
+    fits = config.dtype == "bfloat16" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return "flash_attention_2" if fits and is_flash_attn_2_available() else "sdpa"
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

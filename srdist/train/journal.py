@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from srdist.config.schema import Config
+from srdist.errors import UserError
 from srdist.storage.files import write_json
 from srdist.tracking import open_tracker
 from srdist.train.checkpoint import Checkpoint
@@ -60,8 +62,13 @@ class Journal:
             memory: [ranks] most memory of each rank so far, in GB.
             parts: seconds of data, forward, backward and step on this rank.
             norm: of the gradient before it was clipped.
+
+        Raises:
+            UserError: the loss or the gradient is not a finite number.
         """
         self.meter.add(sums, self.plan.work(step), parts, step + 1)
+        if not math.isfinite(norm):  # DeepSpeed leaves out such a step, or spoils the weights by it
+            raise UserError(f"the gradient of step {step + 1} is not a finite number", cure="lower train.learning_rate")
         if (step + 1) % self.config.train.log_steps and step + 1 < self.plan.steps:
             return
         epoch, _ = self.plan.locate(self.plan.step_rows(step)[-1])

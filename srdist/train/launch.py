@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from srdist.cluster.children import signals_passed_on
 from srdist.cluster.rendezvous import free_port
+from srdist.cluster.status import unmarked
 from srdist.config.load import save_config
 from srdist.config.schema import Config
 from srdist.errors import REQUEUE, UserError
@@ -121,7 +122,8 @@ def _last_error(log: Path, begin: int, code: int) -> str:
     """Return the user's mistake that a rank reports, else the first exception, else the last line."""
     with open(log, "rb") as file:
         file.seek(begin)
-        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+        printed = [unmarked(line).strip() for line in file.read().decode(errors="replace").splitlines()]
+    lines = [line for line in printed if line]
     for pattern in (r"UserError: (.*)", r"([\w.]*(?:Error|Exception)\b.*)"):
         for line in lines:
             if found := re.match(pattern, line):

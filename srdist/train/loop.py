@@ -39,7 +39,7 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
         counts of the plan (rows, steps, tokens, examples cut and left out), the last loss and the seconds.
 
     Raises:
-        UserError: mixture, base model, DeepSpeed JSON or checkpoint do not fit, or the loss is not finite.
+        UserError: mixture, base model, DeepSpeed JSON or checkpoint do not fit, or loss or gradient is not finite.
     """
     stop = StopRequest()
     if rank.is_first and rank.ranks > (rows := config.train.rows_per_step):

@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("config", help="the experiment's YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value")
     options = parser.parse_args(arguments)
+    if "SLURM_JOB_ID" in os.environ:  # the log goes on at every start of a job
+        print(f"--- job {os.environ['SLURM_JOB_ID']}, start", file=sys.stderr, flush=True)
     try:
         config = load_config(options.config, options.set)
         if PARENT in os.environ:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def converted(saved: Path, aside: Path, rank: Rank) -> Iterator[Path]:
     """Convert a DeepSpeed checkpoint; the block gets its folder. All ranks call it, rank 0 converts.
 
-    A conversion that a kill interrupted is thrown away: `aside` is removed before and after. It takes as much room
-    as the checkpoint.
+    A conversion that a kill interrupted is thrown away: `aside` is removed before and after. It takes the room of
+    two more checkpoints.
 
     Args:
         saved: folder of the engine's files.
@@ -40,9 +41,20 @@ def converted(saved: Path, aside: Path, rank: Rank) -> Iterator[Path]:
 def _convert(saved: Path, folder: Path) -> None:
     from deepspeed.checkpoint.ds_to_universal import main
 
+    folder.parent.mkdir(exist_ok=True)
     workers = {"num_extract_workers": 1, "num_merge_workers": 1}  # more would be forks of a process with threads
     flags = {"strict": True, "inject_missing_state": True, "keep_temp_folder": False}
-    main(Namespace(input_folder=str(saved), output_folder=str(folder), **workers, **flags))
+    with plainly_named(saved) as source, plainly_named(folder.parent) as target:
+        main(Namespace(input_folder=str(source), output_folder=str(target / folder.name), **workers, **flags))
+
+
+@contextmanager
+def plainly_named(folder: Path) -> Iterator[Path]:
+    """Give a link to a folder; DeepSpeed takes characters of its path, such as `[` or `+`, for those of a pattern."""
+    with tempfile.TemporaryDirectory() as place:
+        link = Path(place) / "folder"
+        link.symlink_to(folder)
+        yield link
 
 
 def load_universal(engine: deepspeed.DeepSpeedEngine, folder: Path) -> None:
@@ -53,7 +65,8 @@ def load_universal(engine: deepspeed.DeepSpeedEngine, folder: Path) -> None:
     """
     optimizer = engine.basic_optimizer
     settings = [{key: group[key] for key in group.keys() - {"params"}} for group in optimizer.param_groups]
-    engine.load_checkpoint(str(folder.parent), tag=folder.name)
+    with plainly_named(folder.parent) as plain:
+        engine.load_checkpoint(str(plain), tag=folder.name)
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)
 

@@ -56,6 +56,12 @@ def test_negatives_drawn_from_the_others_hold_no_answer_either():
         assert triple.negatives == ()
 
 
+def test_a_question_without_negatives_takes_them_from_no_other():
+    ordinary = Question("q", "longest river of africa", [], ["nile"])
+    assert triples_of(ordinary, Question("all", "the river", ["the"], ["whale"])) == triples_of(ordinary)
+    assert len(triples_of(ordinary)[0].negatives) == 1
+
+
 def test_without_training_queries_there_is_nothing_to_learn_from():
     with pytest.raises(UserError, match="no training query has a gold passage"):
         triples_of(Question("lost", "river", [], []))

@@ -10,7 +10,7 @@ here=$(dirname "$0")/..
 printf '%s\\n' "$(basename "$0") $*" >> "$here/calls"
 case "$(basename "$0")" in
     sbatch)
-        env | grep ^SRDIST_ > "$here/environment"
+        env > "$here/environment"
         if [[ " $* " == *" --partition=nowhere "* ]]; then
             echo "sbatch: error: invalid partition specified: nowhere" >&2
             echo "sbatch: error: Batch job submission failed: Invalid partition name specified" >&2
@@ -69,7 +69,12 @@ class SlurmStub:
     @property
     def environment(self) -> dict[str, str]:
         """srdist's variables that the last job was given."""
-        return dict(line.split("=", 1) for line in (self.folder / "environment").read_text().splitlines())
+        return self.variables("SRDIST_")
+
+    def variables(self, prefix: str) -> dict[str, str]:
+        """Return variables that the last job was given."""
+        lines = (self.folder / "environment").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if line.startswith(prefix))
 
 
 def write_finished(run_dir: Path, stage: str, settings: dict, inputs: dict | None = None) -> None:

@@ -87,6 +87,12 @@ def test_the_signal_between_two_steps_requeues_before_the_next(job, slurm):
     assert slurm.called("scontrol") == ["scontrol requeue 31"]
 
 
+def test_the_signal_while_modules_are_loaded_requeues_before_the_first_step(job, slurm):
+    code, output = job("step echo not this", site="MODULES=slow\nmodule() { kill -USR1 $$; }\n")
+    assert code == 85 and "not this" not in output
+    assert slurm.called("scontrol") == ["scontrol requeue 31"]
+
+
 def test_modules_without_a_module_command(job):
     code, output = job("step true", site='MODULES="gcc/13 cuda/12.4"\n')
     assert code == 2 and "site.env asks for module gcc/13, but node n0 has no `module`" in output

@@ -38,6 +38,17 @@ def test_a_failed_job_shows_the_mistake_of_its_rank_and_cancels_what_follows(sub
     assert evaluate.state.nodes == ""
 
 
+def test_the_rank_that_failed_is_believed_and_not_those_that_lost_it(submitted):
+    logs = submitted.run_dir / "slurm/logs"
+    said = {
+        0: "[rank0]: OSError: of the start before\n--- job 103, start\n[rank0]: torch.OutOfMemoryError: too big",
+        1: "--- job 103, start\n[rank1]: torch.distributed.DistBackendError: NCCL error: Connection closed by peer",
+    }
+    for rank, text in said.items():
+        (logs / f"train-103-rank{rank}.log").write_text(text + "\n")
+    assert job_statuses(submitted.run_dir)[2].said == "too big"
+
+
 def test_what_ended_the_command_line_is_the_reason(submitted):
     log = submitted.run_dir / "slurm/logs/train-103.log"
     said = "OSError: no space left -- `srdist --debug ...` shows where"

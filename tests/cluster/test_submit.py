@@ -62,6 +62,19 @@ def test_options_come_from_the_config_then_from_site_env(tmp_path, slurm):
     assert "--partition=inference" in evaluation and "--ntasks-per-node" not in evaluation
 
 
+def test_cpus_of_a_training_are_divided_among_ranks(tmp_path, slurm):
+    with pytest.raises(UserError, match="is divided among the ranks.*set cluster.slurm.train.gpus_per_node too"):
+        submit(make_config(tmp_path, train={"cpus_per_node": 64}), STAGES)
+
+
+def test_a_job_knows_nothing_of_the_job_that_it_was_submitted_in(config, slurm, monkeypatch):
+    for name in ("SLURM_GPUS_PER_NODE", "SLURM_ARRAY_TASK_ID", "SLURM_CONF"):
+        monkeypatch.setenv(name, "1")
+    submit(config, STAGES)
+    assert slurm.variables("SLURM_") == {"SLURM_CONF": "1"}
+    assert all("--export=ALL" in call for call in slurm.called("sbatch"))
+
+
 def test_training_without_gpus_starts_one_rank_a_node(tmp_path, slurm):
     submit(make_config(tmp_path, train={"gpus_per_node": 0, "cpus_per_node": 4}), STAGES)
     training = slurm.called("sbatch")[2]

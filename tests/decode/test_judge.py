@@ -102,3 +102,13 @@ def test_copies_count_as_candidates():
 def test_extreme_temperatures(delta):
     _, found = run(RetrieveConfig(delta=delta), TITLES, PASSAGES, REJECTIONS, 30)
     assert np.isfinite([score for _, score in found]).all()
+
+
+@pytest.mark.parametrize(("score", "titles"), [("assessment", [-9.0, -1.0, -5.0]), ("title", [-60.0, -38.0, -39.0])])
+def test_of_equal_scores_the_more_probable_title_is_first(score, titles):
+    """S_P of a title's only passage is 1; S_T of titles below 1e-16 is equal."""
+    passages = [(title, 0.0, 1) for title in range(len(titles))]
+    retrieve = RetrieveConfig(score=score)
+    judge, ranking = run(retrieve, [(logprob, 3) for logprob in titles], passages, [0.5] * 3, 3)
+    assert len(set(judge.scores()[1])) == 1
+    assert [number for number, _ in ranking] == [1, 2, 0]

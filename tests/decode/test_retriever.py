@@ -91,14 +91,22 @@ def test_query_likelihood_equals_brute_force(retriever):
             assert scores == sorted(scores, reverse=True)
 
 
-def test_a_passage_is_read_once_for_all_queries(retriever, monkeypatch):
-    asking = with_settings(retriever, score="query_likelihood", forward_tokens=1, batch_queries=1)
-    shapes, score = [], retriever.model.score
-    monkeypatch.setattr(retriever.model, "score", lambda tokens, *rest: shapes.append(tokens) or score(tokens, *rest))
-    asking.search(QUERIES_TEXT)
-    prompts = {tuple(retriever.segments.writing_prompt(title, text)) for title in CORPUS for text in CORPUS[title]}
-    read = [rows[0].tolist() for rows in shapes if rows.shape[0] == 1]
-    assert sorted(sum(row[: len(prompt)] == list(prompt) for row in read) for prompt in prompts) == [1] * len(prompts)
+@pytest.mark.parametrize(("forward_tokens", "batches_asked", "times"), [(512, 3, 1), (512, 1, 3), (1, 3, 3)])
+def test_a_passage_is_read_once_for_the_queries_that_fit(retriever, monkeypatch, forward_tokens, batches_asked, times):
+    settings = {"forward_tokens": forward_tokens, "batches_asked": batches_asked, "batch_queries": 1}
+    asking = with_settings(retriever, score="query_likelihood", **settings)
+    read, score = [], retriever.model.score
+    monkeypatch.setattr(
+        retriever.model, "score", lambda tokens, *rest: read.extend(tokens.tolist()) or score(tokens, *rest)
+    )
+    found = asking.search(QUERIES_TEXT)
+    rows = [f" {' '.join(map(str, row))} " for row in read]
+    for prompt in {tuple(retriever.segments.writing_prompt(title, text)) for title in CORPUS for text in CORPUS[title]}:
+        assert sum(f" {' '.join(map(str, prompt))} " in row for row in rows) == times
+    together = with_settings(retriever, score="query_likelihood").search(QUERIES_TEXT)
+    for one, other in zip(found, together, strict=True):
+        expected = {c.passage_id: c.query_logprob for c in other.candidates}
+        assert {c.passage_id: c.query_logprob for c in one.candidates} == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_query_that_leaves_no_room_to_be_asked_about_a_passage_is_refused(retriever, monkeypatch):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from srdist.config.retrieve import RetrieveConfig
 from srdist.config.schema import Config
 from srdist.storage.manifest import Manifest, write_manifest
 from srdist.storage.partitions import partition_path, write_partition
@@ -168,4 +169,5 @@ def _write_run(path: Path, run: dict[str, list[str]]) -> None:
 
 
 def _finish(folder: Path, stage: str, outputs: tuple[str, ...], counts: dict[str, Any] | None = None) -> None:
-    write_manifest(folder, Manifest(stage, {}, {}, counts=counts or {}, seconds=90.0), outputs)
+    settings = {"retrieve": {"titles": RetrieveConfig().titles}} if stage == "retrieve" else {}
+    write_manifest(folder, Manifest(stage, settings, {}, counts=counts or {}, seconds=90.0), outputs)

@@ -6,10 +6,11 @@ from srdist.evaluate.records import JudgedQuery
 QUERY = JudgedQuery("q", "text", [], ["d"], ["d-1"], ["gold title"])
 
 
-def record(titles, ranking, missed=()):
+def record(titles, ranking, missed=(), expansions=0):
     found = [{"title": title, "logprob": logprob, "passages": passages} for title, logprob, passages in titles]
     missed = [{"title": title, "logprob": logprob} for title, logprob in missed]
-    return {"titles": found, "candidates": [{"passage_id": passage} for passage in ranking], "missed_titles": missed}
+    candidates = [{"passage_id": passage} for passage in ranking]
+    return {"titles": found, "candidates": candidates, "missed_titles": missed, "expansions": expansions}
 
 
 OTHER = ("other", -2.0, ["e-0"])
@@ -22,6 +23,7 @@ OTHER = ("other", -2.0, ["e-0"])
         ("title not generated", None),
         ("title not generated", record([OTHER], ["e-0"], [("gold title", -2.5)])),
         ("title pruned", record([OTHER], ["e-0"], [("gold title", -1.5)])),
+        ("title not generated", record([OTHER], ["e-0"], [("gold title", -1.999)], expansions=7)),
         ("passage pruned", record([OTHER, ("gold title", -3, ["d-0"])], ["e-0", "d-0"])),
         ("lost in assessment", record([OTHER, ("gold title", -3, ["d-0", "d-1"])], ["e-0", "d-1"])),
         ("lost in assessment", record([OTHER, ("gold title", -3, ["d-1"])], ["e-0"])),

@@ -67,7 +67,7 @@ def test_measures_are_shown_under_the_names_of_the_paper(name, shown):
     assert [shown_name(measure) for measure in parse_measures([name])] == [shown]
 
 
-@pytest.mark.parametrize("name", ["Succes@1", "Hits@1", "RR@", "Success", "", "nDCG@10; AP", "R@0", "RR@-1"])
+@pytest.mark.parametrize("name", ["Succes@1", "Hits@1", "RR@", "Success", "", "nDCG@10; AP", "R@0", "RR@-1", "ERR@10"])
 def test_unknown_measure_is_named(name):
     with pytest.raises(UserError, match="has no measure") as caught:
         parse_measures([name])

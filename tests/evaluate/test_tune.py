@@ -4,6 +4,7 @@ import dataclasses
 import json
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 from srdist.decode import evaluator, stage
@@ -97,3 +98,19 @@ def test_without_held_out_queries_it_says_so(config, monkeypatch):
     monkeypatch.setattr(stage, "read_queries", lambda *_: [])
     with pytest.raises(UserError, match="no training query was held out"):
         tune.tune(config)
+
+
+def test_of_equal_scores_the_more_probable_title_is_first():
+    def rank(gold):
+        query = tune.Found(
+            titles=np.array([-1.0, -5.0, -9.0]),
+            lengths=np.full(3, 3),
+            groups=np.array([2, 0, 1]),
+            rejections=np.full(3, 0.5),
+            queries=np.full(3, np.nan),
+            logprobs=np.zeros(3),
+            gold=np.array([2, 0, 1]) == gold,
+        )
+        return tune.rank_of_gold(query, tune.Form(3, "assessment", "sum", 0.4, 0.4, "title"))
+
+    assert [rank(gold) for gold in range(3)] == [1, 2, 3]

@@ -113,7 +113,7 @@ def test_the_command_says_what_does_not_fit_and_what_helps(tmp_path):
     assert not found["fits"] and found["memory_gib"]["total"] > found["room_gib"] and found["cures"]
     assert found["model"]["parameters"] == 68_976_648_192
     assert found["work"]["source"].startswith("estimated") and found["work"]["hours"] > 0
-    assert found["disk_bytes"]["checkpoints"] == 3 * 12 * 68_976_648_192
+    assert found["disk_bytes"]["checkpoints"] == 4 * 12 * 68_976_648_192
 
 
 def test_this_machine_without_options(tmp_path):

@@ -1,9 +1,19 @@
 from pathlib import Path
 
 import pytest
+from transformers import (
+    BloomConfig,
+    FalconConfig,
+    GPT2Config,
+    GPTNeoConfig,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    Qwen3NextConfig,
+)
 
 from srdist.errors import UserError
-from srdist.storage.models import model_files
+from srdist.storage.models import context_of, model_files
 
 
 def test_the_files_of_a_folder_are_named_and_a_hub_model_has_none(tmp_path: Path) -> None:
@@ -18,3 +28,30 @@ def test_the_files_of_a_folder_are_named_and_a_hub_model_has_none(tmp_path: Path
 def test_a_folder_without_a_model_is_named_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model here: config.json is missing -- correct a.key"):
         model_files(str(tmp_path), "writer", "a.key")
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        (GPTNeoConfig(num_layers=2, attention_types=[[["global", "local"], 1]]), "gpt_neo.*layers: local"),
+        (FalconConfig(alibi=True), "falcon"),
+        (BloomConfig(), "bloom"),
+        (Qwen3NextConfig(), "layers: linear_attention"),
+    ],
+)
+def test_a_model_whose_sequences_cannot_share_a_prompt_is_refused(config: PretrainedConfig, named: str) -> None:
+    with pytest.raises(UserError, match=f"{named}.*learned or rotary positions"):
+        context_of(config, "a/model")
+
+
+@pytest.mark.parametrize(
+    ("config", "context"),
+    [
+        (LlamaConfig(max_position_embeddings=77), 77),
+        (GPT2Config(n_positions=55), 55),
+        (MistralConfig(max_position_embeddings=77, sliding_window=33), 33),
+        (FalconConfig(alibi=False, max_position_embeddings=44), 44),
+    ],
+)
+def test_the_context_is_the_shortest_window(config: PretrainedConfig, context: int) -> None:
+    assert context_of(config, "a/model") == context

@@ -44,8 +44,8 @@ def stopped(trainings, base):
 @pytest.fixture
 def again(stopped, tmp_path):
     """A copy of it."""
-    shutil.copytree(stopped.run_dir, tmp_path / "again")
-    return stopped.model_copy(update={"output": tmp_path / "again"})
+    shutil.copytree(stopped.run_dir, tmp_path / "again [1e-5]")
+    return stopped.model_copy(update={"output": tmp_path / "again [1e-5]"})
 
 
 def found(config):

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from srdist.config.schema import ModelConfig
 from srdist.train.engine import attention_kernel, clip_before_steps, parameter_groups
 
 
@@ -43,5 +45,20 @@ def test_gradients_are_clipped_before_a_step_and_their_norm_is_kept():
 
 
 def test_attention_on_a_cpu():
-    assert attention_kernel("auto", torch.device("cpu")) == "packed"
-    assert attention_kernel("eager", torch.device("cpu")) == "eager"
+    assert attention_kernel(ModelConfig(base="owner/model"), torch.device("cpu")) == "packed"
+    assert attention_kernel(ModelConfig(base="owner/model", attention="eager"), torch.device("cpu")) == "eager"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "capability", "installed", "kernel"),
+    [
+        ("bfloat16", (9, 0), True, "flash_attention_2"),
+        ("bfloat16", (9, 0), False, "sdpa"),
+        ("bfloat16", (7, 5), True, "sdpa"),
+        ("float32", (9, 0), True, "sdpa"),
+    ],
+)
+def test_attention_on_a_gpu(monkeypatch, dtype, capability, installed, kernel):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    monkeypatch.setattr("transformers.utils.is_flash_attn_2_available", lambda: installed)
+    assert attention_kernel(ModelConfig(base="owner/model", dtype=dtype), torch.device("cuda")) == kernel

@@ -1,13 +1,20 @@
 """What a training tells its tracker when it goes on from a checkpoint."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
+from srdist.errors import UserError
+from srdist.storage.tables import TASKS
 from srdist.tracking.tracker import OwnFiles
 from srdist.train import journal
 from srdist.train.checkpoint import Checkpoint
 from srdist.train.device import Rank
 from srdist.train.journal import Journal, metrics_path
 from srdist.train.metrics import Meter
+from srdist.train.plan import Work
 from tests.train.tiny_run import make_config
 
 
@@ -22,3 +29,11 @@ def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch
     state = {"meter": Meter().state, "last": {}}
     Journal(config, Rank(0, 1, 0), None, None, Checkpoint(tmp_path, 3, 1, False, state))
     assert told == [{"step": 1}, {"step": 2}, {"step": 3}]
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training(tmp_path, monkeypatch):
+    config = make_config(tmp_path, "/base", tmp_path / "deepspeed.json")
+    plan = SimpleNamespace(work=lambda _: Work(1, 1, 1, np.zeros(len(TASKS), np.int64)))
+    journal = Journal(config, Rank(1, 2, 0), plan, None, None)
+    with pytest.raises(UserError, match="the gradient of step 3 is not a finite number -- lower train.learning_rate"):
+        journal.add(2, np.zeros(len(TASKS)), np.zeros(2), {}, 1e-3, float("inf"))

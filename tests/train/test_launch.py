@@ -37,6 +37,11 @@ def test_an_incomplete_environment_is_an_error_of_the_user():
             1,
             "torch.OutOfMemoryError: too big",
         ),
+        (
+            "[rank1]: Traceback\n[rank1]: torch.OutOfMemoryError: too big\n[rank1]:[W1107 Warning: x\n",
+            1,
+            "torch.OutOfMemoryError: too big",
+        ),
         ("loading\n", -9, "a rank was killed by SIGKILL, perhaps for memory"),
         ("", 3, "a rank ended with code 3"),
     ],

@@ -20,12 +20,14 @@ from tests.train.tiny_run import make_run
         ({"stage": 0}, [1, 2]),
         ({"stage": 1}, [2, 1]),
         ({"stage": 2, "offload_optimizer": {"device": "cpu"}}, [1, 2]),
-        ({"stage": 3, "sub_group_size": 5000}, [2, 1, 2]),
+        ({"stage": 3, "sub_group_size": 5000, "stage3_param_persistence_threshold": 0}, [2, 1, 2]),
     ],
     ids=["stage 0", "stage 1", "stage 2 offloaded", "stage 3"],
 )
 def test_the_number_of_ranks_may_change(zero, ranks, base, two_ranks, tmp_path):
-    config = make_run(tmp_path / "run", base, deepspeed={"zero_optimization": zero}, gradient_checkpointing=False)
+    config = make_run(
+        tmp_path / "rate [1e-5] +(x)", base, deepspeed={"zero_optimization": zero}, gradient_checkpointing=False
+    )
     for number, count in enumerate(ranks[:-1]):
         stop_ranks(config, count, 3 * (number + 1))
     train_ranks(config, ranks[-1])
