@@ -93,8 +93,8 @@ class MixtureConfig(Section):
     sentence_words_below: Positive = 50
     """sentences as inputs have fewer words than this"""
     held_out_queries: Count = 0
-    """training queries, drawn by seed, that never train and are kept for `train.validation` and `srdist tune`; with
-    each of them all training queries of the same text"""
+    """training queries, drawn by a hash of their texts, that never train and are kept for `train.validation` and
+    `srdist tune`; with each of them all training queries of the same text"""
     same_document_negatives: Share = 0.5
     """share of the negatives taken from the gold passage's own document, where it has others"""
     negatives_from: Literal["random", "bm25"] = "random"

@@ -15,7 +15,7 @@ class VariantConfig(Section):
     """`section.key=value` texts: what differs from the base config"""
     model_of: str | None = None
     """an earlier variant whose prepared corpus, index, baselines and model this one takes over: for variants that
-    differ in retrieval only; null: everything is made anew"""
+    differ in retrieval only, and set what that one sets besides; null: everything is made anew"""
     documents: list[Positive] | None = None
     """sizes this variant is run at; null: all of the study's"""
 

@@ -47,7 +47,5 @@ def measure_answers(queries: Sequence[JudgedQuery], answers: Mapping[str, str]) 
 
 
 def _overlap(words: list[str], gold: list[str]) -> float:
-    if not words or not gold:
-        return float(words == gold)
     common = (Counter(words) & Counter(gold)).total()
-    return 2 * common / (len(words) + len(gold))
+    return 2 * common / (len(words) + len(gold)) if common else 0.0

@@ -15,18 +15,19 @@ from srdist.prepare.mixture import write_mixture
 def hold_out(resolved: list[ResolvedQuery], config: Config) -> list[ResolvedQuery]:
     """Return the queries with `mixture.held_out_queries` of the training ones in the split `validation`.
 
-    Which ones is a function of the seed and their texts: queries of the same text go together, so that no held-out
-    text is trained under another id. Test queries are never taken.
+    Which ones is a function of their texts alone. Queries of the same text go together, so that no held-out text is
+    trained under another id; a run with another seed holds out the same, so that none is trained by the model that it
+    goes on from. Test queries are never taken.
 
     Raises:
         UserError: no training query would be left.
     """
-    count, seed = config.mixture.held_out_queries, config.seed
+    count = config.mixture.held_out_queries
     texts = {query.query.text for query in resolved if query.query.split == "train" and query.passages}
     if count >= max(len(texts), 1):
         what = f"mixture.held_out_queries is {count}, but only {len(texts)} training queries have gold passages"
         raise UserError(what, cure="hold out fewer, or none")
-    held_out = set(sorted(texts, key=lambda text: hashlib.sha256(f"{seed}\0{text}".encode()).digest())[:count])
+    held_out = set(sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())[:count])
     return [
         _with_split(query, "validation") if query.query.split == "train" and query.query.text in held_out else query
         for query in resolved

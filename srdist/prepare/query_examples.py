@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from srdist.config.mixture import PhaseConfig
+from srdist.corpus.answers import contains_answer
 from srdist.prepare.gold import ResolvedQuery
 from srdist.prepare.negatives import Negatives
 from srdist.prepare.passage_tables import PassageTables
@@ -26,7 +27,7 @@ def query_examples(
         return
     for resolved in queries:
         prompt = segments.query_prompt(resolved.query.text)
-        answer = next(iter(resolved.query.answers), "")
+        answers = resolved.query.answers
         for gold in resolved.passages:
             if gold.partition != index:
                 continue
@@ -36,6 +37,8 @@ def query_examples(
                 retrieval = segments.generation(prompt, title, tokens, phase.target_tokens)
                 yield from [("retrieval", retrieval)] * phase.retrievals
             if phase.positives:
+                text = tables.text(place)
+                answer = next((one for one in answers if contains_answer(text, [one])), next(iter(answers), ""))
                 positive = segments.assessment(prompt, *tables.segments(place), answer)
                 yield from [("positive", positive)] * phase.positives
             if phase.writings:

@@ -85,6 +85,12 @@ def _cell(
         f"seed={seed}",
         f"corpus.sample={{documents: {documents}, seed: {seed}}}",
     ]
-    config = load_config(study.base, [*overrides, *variant.set, *chosen])
+    config = load_config(study.base, [*overrides, *_settings(study, variant), *chosen])
     model_of = cells[name_of(variant.model_of)] if variant.model_of else None
     return Cell(name, variant.name, documents, seed, config, model_of)
+
+
+def _settings(study: StudyConfig, variant: VariantConfig) -> list[str]:
+    """Return what a variant sets, after what the one sets that it takes the model of."""
+    source = next((other for other in study.variants if other.name == variant.model_of), None)
+    return [*(_settings(study, source) if source else []), *variant.set]

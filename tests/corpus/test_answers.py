@@ -13,6 +13,10 @@ from srdist.corpus.answers import contains_answer
         ("Straße", ["STRASSE"], True),
         ("anything", [], False),
         ("anything", ["?!"], False),
+        ("Cafe\u0301 Noir", ["café noir"], True),
+        ("東京は日本の首都である。", ["東京"], True),
+        ("東京は日本の首都である。", ["京東"], False),
+        ("서울은 대한민국의 수도이다.", ["서울"], True),
         ("two answers", ["none", "answers"], True),
     ],
 )

@@ -55,6 +55,16 @@ def test_a_cell_that_differs_in_retrieval_takes_the_model_of_its_size_and_seed(w
     assert cells["full-20-2"].model_of is None
 
 
+def test_it_has_the_settings_of_the_one_whose_model_it_takes(write):
+    variants = [
+        {"name": "a", "set": ["retrieve.titles=3", "train.row_tokens=64"]},
+        {"name": "b", "model_of": "a", "set": ["retrieve.titles=2"]},
+        {"name": "c", "model_of": "b"},
+    ]
+    _, b, c = (cell.config for cell in make_cells(write(documents=[10], variants=variants)))
+    assert (b.retrieve.titles, b.train.row_tokens) == (c.retrieve.titles, c.train.row_tokens) == (2, 64)
+
+
 def test_overrides_of_the_command_line_reach_every_cell(write):
     assert {cell.config.train.row_tokens for cell in make_cells(write(), ["train.row_tokens=64"])} == {64}
 
