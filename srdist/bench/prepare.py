@@ -142,7 +142,7 @@ def _against_tokenizer(config: Config, batches: list[list[str]]) -> list[Figure]
 def _encode(config: Config, batches: list[list[str]]) -> int:
     """Have the bare tokenizer encode batches of texts; return the number of tokens."""
     tokenizer = segments_for(config).tokenizer.backend_tokenizer
-    encoded = (tokenizer.encode_batch(batch, add_special_tokens=False) for batch in batches)
+    encoded = (tokenizer.encode_batch_fast(batch, add_special_tokens=False) for batch in batches)
     return sum(len(encoding.ids) for batch in encoded for encoding in batch)
 
 
