@@ -71,8 +71,7 @@ def make_triples(
             chosen += generator.sample(others, min(config.hard_negatives - len(chosen), len(others)))
             triples.append(Triple(question.text, row, tuple(chosen)))
     width = max(len(triple.negatives) for triple in triples)
-    triples = [triple for triple in triples if len(triple.negatives) == width]  # a batch has as many for each
-    return [Triple(triple.query, triple.gold, triple.negatives[:width]) for triple in triples]
+    return [triple for triple in triples if len(triple.negatives) == width]  # a batch has as many for each
 
 
 def batches(triples: Sequence[Triple], size: int, seed: int, epoch: int) -> Iterator[list[Triple]]:

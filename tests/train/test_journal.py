@@ -31,7 +31,7 @@ def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch
     assert told == [{"step": 1}, {"step": 2}, {"step": 3}]
 
 
-def test_a_gradient_that_is_not_finite_ends_the_training(tmp_path, monkeypatch):
+def test_a_gradient_that_is_not_finite_ends_the_training(tmp_path):
     config = make_config(tmp_path, "/base", tmp_path / "deepspeed.json")
     plan = SimpleNamespace(work=lambda _: Work(1, 1, 1, np.zeros(len(TASKS), np.int64)))
     journal = Journal(config, Rank(1, 2, 0), plan, None, None)
