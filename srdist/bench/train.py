@@ -15,6 +15,7 @@ from srdist.bench.figures import Figure
 from srdist.bench.train_loops import PlainLoop, engine_step, padded_batches, padded_epoch, ready_rows
 from srdist.bench.train_run import RandomModel, generated_lengths, lengths_of_run, make_run
 from srdist.config.schema import Config
+from srdist.storage.models import weights_dtype
 from srdist.train.data import shuffled
 from srdist.train.device import Rank, join_ranks, leave_ranks
 from srdist.train.engine import make_engine
@@ -55,7 +56,8 @@ def measure(config: Config | None, model: str | RandomModel, *, steps: int, repe
         rank = Rank(0, 1, 0)
         join_ranks(rank)
         try:
-            found = _measure(run, rank, steps, repeats)
+            dtype = weights_dtype(run.model.dtype, rank.device.type)
+            found = _measure(run.with_dtype(dtype), rank, steps, repeats)
         finally:
             leave_ranks()
     return [Figure(key, what, found[key], unit) for key, what, unit in SHOWN]

@@ -93,8 +93,9 @@ class CorpusConfig(Section):
 class ModelConfig(Section):
     base: ModelName
     """pretrained causal language model: folder or hub name"""
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """type of the weights in training and retrieval"""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """type of the weights in training and retrieval; `auto` is bfloat16 on GPUs and CPUs that have instructions for
+    it, and float32 on others, which are many times slower in bfloat16; a training goes on in the type it began with"""
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     """attention kernel; `auto` takes flash attention where it is installed and a GPU is present; in training on a CPU
     it attends example by example"""
@@ -209,6 +210,10 @@ class Config(Section):
     def run_dir(self) -> Path:
         """Folder of the run."""
         return self.output
+
+    def with_dtype(self, dtype: str) -> Config:
+        """Return the same experiment with another `model.dtype`."""
+        return self.model_copy(update={"model": self.model.model_copy(update={"dtype": dtype})})
 
     @model_validator(mode="after")
     def _baselines_are_run(self) -> Config:

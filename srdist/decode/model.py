@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 from srdist.decode.kernel import Choices, Rows, choice_scores
 from srdist.errors import UserError
-from srdist.storage.models import context_of
+from srdist.storage.models import context_of, weights_dtype
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -66,7 +66,7 @@ class LanguageModel:
         try:
             network = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=getattr(torch, config.dtype),
+                dtype=getattr(torch, weights_dtype(config.dtype, device)),
                 attn_implementation=kernels.get(config.attention, "sdpa"),
                 local_files_only=True,
             )

@@ -53,6 +53,7 @@ def estimate(config: Config, machine: Machine, utilization: float) -> dict[str, 
     Raises:
         UserError: the model's dimensions are not known, or the DeepSpeed JSON contradicts the config.
     """
+    config = config.with_dtype(machine.dtype)
     model = read_dimensions(config)
     setup = make_setup(config, machine.nodes, machine.ranks_per_node, machine.has_gpus)
     memory = rank_memory(model, setup)

@@ -10,6 +10,7 @@ from srdist.config.gpus import find_gpu, peak_flops
 from srdist.config.schema import Config
 from srdist.errors import UserError
 from srdist.sizing.memory import GIB
+from srdist.storage.models import weights_dtype
 from srdist.train.launch import number_of_ranks
 
 CUDA_GIB, CUDA_SHARE = 1.5, 0.05
@@ -30,6 +31,7 @@ class Machine:
         has_gpus: whether the ranks run on GPUs, so that something can be offloaded to the main memory.
         flops: peak operations per second of one rank; None where unknown.
         flops_source: where that number is from.
+        dtype: type of the weights there.
     """
 
     name: str
@@ -40,14 +42,17 @@ class Machine:
     has_gpus: bool
     flops: float | None
     flops_source: str
+    dtype: str
 
 
-def gpu_machine(gpu: str, nodes: int, gpus_per_node: int) -> Machine:
-    """Return nodes with GPUs of a known kind; raise UserError for an unknown one."""
+def gpu_machine(config: Config, gpu: str, nodes: int, gpus_per_node: int) -> Machine:
+    """Return nodes with GPUs of a known kind, which all compute in bfloat16; raise UserError for an unknown one."""
     kind = find_gpu(gpu)
     reserved = CUDA_GIB + CUDA_SHARE * kind.memory_gib
     flops = kind.bf16_teraflops * 1e12
-    return Machine(kind.name, nodes, gpus_per_node, kind.memory_gib, reserved, True, flops, "data sheet, bfloat16")
+    dtype = "bfloat16" if config.model.dtype == "auto" else config.model.dtype
+    source = "data sheet, bfloat16"
+    return Machine(kind.name, nodes, gpus_per_node, kind.memory_gib, reserved, True, flops, source, dtype)
 
 
 def this_machine(config: Config, nodes: int, ranks_per_node: int | None) -> Machine:
@@ -55,21 +60,21 @@ def this_machine(config: Config, nodes: int, ranks_per_node: int | None) -> Mach
     import torch
 
     ranks = ranks_per_node or number_of_ranks(config)
+    dtype = weights_dtype(config.model.dtype, "cuda" if torch.cuda.is_available() else "cpu")
     if torch.cuda.is_available():
         memory = torch.cuda.get_device_properties(0).total_memory / GIB
         device = torch.cuda.get_device_name(0)
         flops = peak_flops(device)
         source = "data sheet, bfloat16" if flops else "unknown"
         reserved = CUDA_GIB + CUDA_SHARE * memory
-        return Machine(device, nodes, ranks, memory, reserved, True, *_given(config, flops, source))
+        return Machine(device, nodes, ranks, memory, reserved, True, *_given(config, flops, source), dtype)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB / ranks
     given = config.train.peak_tflops
-    flops = None if given else _measured_flops(config.model.dtype) / ranks
+    flops = None if given else _measured_flops(dtype) / ranks
     threads = len(os.sched_getaffinity(0))
     name = f"CPU, {threads} threads"
-    return Machine(
-        name, nodes, ranks, memory, CPU_GIB, False, *_given(config, flops, "measured here, a matrix product")
-    )
+    source = "measured here, a matrix product"
+    return Machine(name, nodes, ranks, memory, CPU_GIB, False, *_given(config, flops, source), dtype)
 
 
 def choose_machine(config: Config, nodes: int, gpus_per_node: int | None, gpu: str | None) -> Machine:
@@ -78,7 +83,7 @@ def choose_machine(config: Config, nodes: int, gpus_per_node: int | None, gpu: s
         return this_machine(config, nodes, gpus_per_node)
     if gpus_per_node is None:
         raise UserError("--gpu needs the number of GPUs of a node", cure="add --gpus-per-node")
-    return gpu_machine(gpu, nodes, gpus_per_node)
+    return gpu_machine(config, gpu, nodes, gpus_per_node)
 
 
 def _given(config: Config, flops: float | None, source: str) -> tuple[float | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from srdist.errors import UserError
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+CPU_FACTS = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = r"\b(avx512_bf16|amx_bf16|bf16)\b"
+"""what Linux calls the instructions of x86 and ARM processors that multiply bfloat16 numbers"""
 SUFFIXES = (".json", ".safetensors", ".bin", ".model", ".txt")
 
 
@@ -57,8 +61,26 @@ def context_of(model: PretrainedConfig, place: Path | str) -> int:
     return min(longest, getattr(config, "sliding_window", None) or longest)
 
 
+def has_bfloat16(device: str) -> bool:
+    """Tell whether a torch device of this machine computes in bfloat16, instead of converting each number."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return re.search(BFLOAT16_FLAGS, CPU_FACTS.read_text()) is not None
+
+
+def weights_dtype(dtype: str, device: str) -> str:
+    """Return `float32` or `bfloat16` for a config's `model.dtype` on a torch device of this machine."""
+    if dtype != "auto":
+        return dtype
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
 def load_language_model(model: str, what: str, key: str, **tokenizer_options: Any) -> tuple[Any, Any]:
     """Load a causal language model that is not the run's own, on a GPU where there is one, and its tokenizer.
+
+    Its weights have the type they are stored in, or float32 on a device without bfloat16.
 
     Args:
         model: a folder, or a name on the hub.
@@ -72,12 +94,13 @@ def load_language_model(model: str, what: str, key: str, **tokenizer_options: An
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    local = is_folder(model)
+    local, device = is_folder(model), "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = "auto" if has_bfloat16(device) else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=local, **tokenizer_options)
-        loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=local, dtype="auto")
+        loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=local, dtype=dtype)
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         cure = f"set {key} to the folder or the hub name of a causal language model"
         raise UserError(f"cannot load {what}: {reason}", file=model, cure=cure) from None
-    return loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+    return loaded.to(device).eval(), tokenizer

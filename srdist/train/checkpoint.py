@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHECKPOINTS = "checkpoints"
 ENGINE = "engine"
 FACTS = "checkpoint.json"
+FACT_NAMES = ("step", "ranks", "partitioned", "dtype", "state")
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Checkpoint:
         step: optimizer steps done.
         ranks: how many ranks wrote it.
         partitioned: whether the optimizer's state is divided among them (ZeRO stages 1 to 3).
+        dtype: type of the weights.
         state: JSON values that rank 0 wants back.
     """
 
@@ -43,6 +45,7 @@ class Checkpoint:
     step: int
     ranks: int
     partitioned: bool
+    dtype: str
     state: dict[str, Any]
 
     def must_be_converted(self, rank: Rank) -> bool:
@@ -72,7 +75,13 @@ def save_checkpoint(
     own = {path.relative_to(aside).as_posix(): _synced_digest(path) for path in paths[rank.rank :: rank.ranks]}
     digests = {name: digest for share in gather_objects(own, rank) for name, digest in share.items()}
     if rank.is_first:
-        facts = {"step": step, "ranks": rank.ranks, "partitioned": engine.zero_optimization(), "state": state}
+        facts = {
+            "step": step,
+            "ranks": rank.ranks,
+            "partitioned": engine.zero_optimization(),
+            "dtype": config.model.dtype,
+            "state": state,
+        }
         write_json(aside / FACTS, {**facts, "sha256": digests})
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(aside, folder)
@@ -92,7 +101,7 @@ def newest_checkpoint(config: Config, rank: Rank) -> Checkpoint | None:
         wrong = ["checkpoint.json is missing or damaged"] if facts is None else _damaged(folder, facts, rank)
         found = [name for share in gather_objects(wrong, rank) for name in share]
         if not found:
-            return Checkpoint(folder, facts["step"], facts["ranks"], facts["partitioned"], facts["state"])
+            return Checkpoint(folder, **{name: facts[name] for name in FACT_NAMES})
         if rank.is_first:
             logger.warning("checkpoint %s is damaged (%s) and not used", folder, found[0])
     return None
@@ -130,7 +139,7 @@ def _read_facts(folder: Path) -> dict[str, Any] | None:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return facts if {"step", "ranks", "partitioned", "state", "sha256"} <= facts.keys() else None
+    return facts if {*FACT_NAMES, "sha256"} <= facts.keys() else None
 
 
 def _synced_digest(path: Path) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from srdist.config.schema import Config
 from srdist.errors import REQUEUE
+from srdist.storage.models import weights_dtype
 from srdist.train.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from srdist.train.clock import StepClock
-from srdist.train.device import Rank, sum_over_ranks
+from srdist.train.device import Rank, gather_objects, sum_over_ranks
 from srdist.train.engine import make_engine, set_learning_rate
 from srdist.train.export import export_model
 from srdist.train.flops import model_size
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     """Train from the newest checkpoint to the end and export the model; all ranks call it after `join_ranks`.
 
+    Where `model.dtype` is `auto`, rank 0 decides it for all, and a checkpoint keeps it.
+
     After a stop signal to any rank, all of them save at the end of the step and exit with code 85. The last step is
     saved as well: a start after a kill in the export has nothing left to do but the export.
 
@@ -46,6 +49,8 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
         logger.warning("%d ranks share steps of %d rows (train.rows_per_step): the others idle", rank.ranks, rows)
     plan = make_plan(config)
     checkpoint = newest_checkpoint(config, rank)
+    first = gather_objects(weights_dtype(config.model.dtype, rank.device.type), rank)[0]
+    config = config.with_dtype(checkpoint.dtype if checkpoint else first)
     engine = make_engine(config, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))
     if checkpoint:
         load_checkpoint(engine, checkpoint, rank)

@@ -116,6 +116,16 @@ def test_the_command_says_what_does_not_fit_and_what_helps(tmp_path):
     assert found["disk_bytes"]["checkpoints"] == 4 * 12 * 68_976_648_192
 
 
+@pytest.mark.parametrize(("there", "value_bytes"), [(True, 2), (False, 4)])
+def test_auto_is_the_type_of_the_machine_that_the_plan_is_for(tmp_path, monkeypatch, there, value_bytes):
+    monkeypatch.setattr("srdist.storage.models.has_bfloat16", lambda device: there)
+    config = tiny_config(tmp_path).with_dtype("auto")
+    parameters = read_dimensions(config).parameters
+    here, gpus = choose_machine(config, 1, None, None), choose_machine(config, 1, 1, "h100-80g")
+    for machine, each in [(here, value_bytes), (gpus, 2)]:
+        assert estimate(config, machine, 0.4)["memory_gib"]["weights"] == pytest.approx(each * parameters / 2**30)
+
+
 def test_this_machine_without_options(tmp_path):
     config = tiny_config(tmp_path)
     plan = estimate(config, choose_machine(config, 1, None, None), 0.4)

@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from srdist.errors import UserError
-from srdist.storage.models import context_of, model_files
+from srdist.storage.models import context_of, model_files, weights_dtype
 
 
 def test_the_files_of_a_folder_are_named_and_a_hub_model_has_none(tmp_path: Path) -> None:
@@ -55,3 +55,29 @@ def test_a_model_whose_sequences_cannot_share_a_prompt_is_refused(config: Pretra
 )
 def test_the_context_is_the_shortest_window(config: PretrainedConfig, context: int) -> None:
     assert context_of(config, "a/model") == context
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16 amx_tile", "bfloat16"),
+        ("flags\t\t: fpu amx_bf16", "bfloat16"),
+        ("Features\t: fp asimd sve bf16 dgh", "bfloat16"),
+        ("flags\t\t: fpu avx2 avx512f", "float32"),
+        ("Features\t: fp asimd svebf16", "float32"),
+    ],
+)
+def test_a_cpu_has_bfloat16_where_it_has_instructions_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, dtype: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{flags}\n")
+    monkeypatch.setattr("srdist.storage.models.CPU_FACTS", tmp_path / "cpuinfo")
+    assert weights_dtype("auto", "cpu") == dtype
+    assert weights_dtype("float32", "cpu") == "float32"
+    assert weights_dtype("bfloat16", "cpu") == "bfloat16"
+
+
+@pytest.mark.parametrize(("supported", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_a_gpu_has_bfloat16_where_cuda_says_so(monkeypatch: pytest.MonkeyPatch, supported: bool, dtype: str) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: supported or including_emulation)
+    assert weights_dtype("auto", "cuda:1") == dtype

@@ -27,7 +27,7 @@ def test_what_a_killed_job_may_not_have_told_is_told_again(tmp_path, monkeypatch
     metrics_path(tmp_path).parent.mkdir(parents=True)
     metrics_path(tmp_path).write_text("".join(lines))
     state = {"meter": Meter().state, "last": {}}
-    Journal(config, Rank(0, 1, 0), None, None, Checkpoint(tmp_path, 3, 1, False, state))
+    Journal(config, Rank(0, 1, 0), None, None, Checkpoint(tmp_path, 3, 1, False, "float32", state))
     assert told == [{"step": 1}, {"step": 2}, {"step": 3}]
 
 

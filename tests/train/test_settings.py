@@ -12,8 +12,7 @@ def settings(folder, content, ranks=1, dtype="float32", **train):
     path = folder / "deepspeed.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     config = make_config(folder, "/base", path, **train)
-    model = config.model.model_copy(update={"dtype": dtype})
-    return deepspeed_settings(config.model_copy(update={"model": model}), ranks)
+    return deepspeed_settings(config.with_dtype(dtype), ranks)
 
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "deepspeed").glob("*.json"))

@@ -71,7 +71,7 @@ def test_bfloat16_at_stage_0_is_stage_1(base, tmp_path):
         make_run(tmp_path / f"{n}", base, deepspeed={"zero_optimization": {"stage": n}}, rows_per_step=30)
         for n in (0, 1)
     ]
-    runs = [run.model_copy(update={"model": run.model.model_copy(update={"dtype": "bfloat16"})}) for run in runs]
+    runs = [run.with_dtype("bfloat16") for run in runs]
     zero, one = (train_ranks(run, 1) for run in runs)
     assert records(zero) == records(one)
 

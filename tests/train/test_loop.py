@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from srdist.train import loop
+from srdist.train.checkpoint import Checkpoint
+from srdist.train.device import Rank
+from tests.train.tiny_run import make_config
+
+
+class Begun(Exception):
+    """The engine is about to be made."""
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "dtype"),
+    [(None, "float32"), (Checkpoint(Path(), 3, 2, True, "bfloat16", {}), "bfloat16")],
+)
+def test_the_first_rank_decides_the_type_of_the_weights_and_a_checkpoint_keeps_it(
+    monkeypatch, tmp_path, checkpoint, dtype
+):
+    def make_engine(config, *_, **__):
+        raise Begun(config.model.dtype)
+
+    monkeypatch.setattr(loop, "make_plan", lambda _: None)
+    monkeypatch.setattr(loop, "newest_checkpoint", lambda *_: checkpoint)
+    monkeypatch.setattr(loop, "weights_dtype", lambda dtype, device: f"{dtype} on {device}")
+    monkeypatch.setattr(loop, "gather_objects", lambda own, _: ["float32", own])
+    monkeypatch.setattr(loop, "make_engine", make_engine)
+    config = make_config(tmp_path, "/base", tmp_path / "deepspeed.json").with_dtype("auto")
+    with pytest.raises(Begun, match=f"^{dtype}$"):
+        loop.train_rank(config, Rank(1, 2, 1))
