@@ -17,7 +17,8 @@ def print_plan(plan: dict[str, Any], console: Console) -> None:
     trained = "" if model["trained"] == model["parameters"] else f", {model['trained'] / 1e6:.1f} M of them trained"
     kept = "recomputed" if setup["checkpointing"] else "kept"
     console.print(
-        f"{ranks}, ZeRO stage {setup['stage']}{trained}, rows of {setup['row_tokens']} tokens, activations {kept}"
+        f"{ranks}, {machine['dtype']}, ZeRO stage {setup['stage']}{trained}, "
+        f"rows of {setup['row_tokens']} tokens, activations {kept}"
     )
     console.print(_memory(plan))
     _print_verdict(plan, console)
