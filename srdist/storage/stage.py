@@ -93,8 +93,8 @@ class Stage:
                 with suppress(OSError):  # on a full disk the work's own error says more
                     if pending.exists():
                         write_json(pending, {**begun, "seconds": seconds})
-            for output in self.outputs:
-                remove_asides(self.run_dir / output)
+            for written in (path, pending, *(self.run_dir / output for output in self.outputs)):
+                remove_asides(written)
             manifest = Manifest(self.name, self.settings, self.inputs, counts=counts, seconds=round(seconds, 3))
             write_manifest(self.run_dir, manifest, self.outputs, without=self.kept)
             self._remove(self.kept)

@@ -100,17 +100,19 @@ def test_interrupted_work_is_taken_up_again(tmp_path):
 
 
 def test_what_killed_writers_left_is_removed(tmp_path):
-    left = [tmp_path / name for name in ("out/file.host.7.aside", "out/half.aside", "list.jsonl.host.7.aside")]
+    outputs = ("out/file.host.7.aside", "out/half.aside", "list.jsonl.host.7.aside")
+    records = ("manifests/.count.pending.json.host.7.aside", "manifests/count.json.host.7.aside")
+    left = [tmp_path / name for name in (*outputs, *records)]
     others = tmp_path / "list.jsonl.gz"
 
     def goes_on():
         left[1].mkdir(parents=True)
-        for path in (left[0], left[1] / "file", left[2], others):
+        for path in (left[0], left[1] / "file", *left[2:], others):
             path.write_text("half")
         return writer(tmp_path, [])()
 
     Stage(tmp_path, "count", {}, {}, outputs=("out", "list.jsonl")).run(goes_on)
-    assert [path.exists() for path in (*left, others)] == [False, False, False, True]
+    assert [path.exists() for path in (*left, others)] == [*[False] * len(left), True]
 
 
 @pytest.mark.parametrize("record", ["count.json", ".count.pending.json"])
