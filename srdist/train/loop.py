@@ -50,13 +50,14 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
     plan = make_plan(config)
     checkpoint = newest_checkpoint(config, rank)
     first = gather_objects(weights_dtype(config.model.dtype, rank.device.type), rank)[0]
-    config = config.with_dtype(checkpoint.dtype if checkpoint else first)
-    engine = make_engine(config, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))
+    decided = config.with_dtype(checkpoint.dtype if checkpoint else first)
+    engine = make_engine(decided, rank, universal=checkpoint is not None and checkpoint.must_be_converted(rank))
     if checkpoint:
         load_checkpoint(engine, checkpoint, rank)
+    # The tracker's run is found again by the config as it was given.
     journal = Journal(config, rank, plan, model_size(engine.module), checkpoint)
     done = checkpoint.step if checkpoint else 0
-    validation = Validation(config, rank, journal.tracker, done, plan.steps)
+    validation = Validation(decided, rank, journal.tracker, done, plan.steps)
     saved_at, minutes = time.monotonic(), config.train.checkpoint_minutes
 
     def late() -> bool:
@@ -68,14 +69,14 @@ def train_rank(config: Config, rank: Rank) -> dict[str, Any]:
         stopping, save_is_due = one_step(engine, plan, step, config, rank, journal, [stop.requested, late()])
         save_is_due |= (step + 1) % (config.train.checkpoint_steps or plan.steps) == 0 or step + 1 == plan.steps
         if stopping or save_is_due:
-            save_checkpoint(engine, config, rank, step + 1, journal.state())
+            save_checkpoint(engine, decided, rank, step + 1, journal.state())
             journal.pause()
             saved_at = time.monotonic()
             if stopping:
                 journal.close()
                 raise SystemExit(REQUEUE)
     validation.measure(engine, plan.steps, stop)
-    export_model(engine, config, rank)
+    export_model(engine, decided, rank)
     return journal.finish()
 
 
